@@ -1,0 +1,1 @@
+//! The configuration: from files to settings.

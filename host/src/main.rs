@@ -1,0 +1,3 @@
+//! The gearbox binary.
+
+fn main() {}

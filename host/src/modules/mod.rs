@@ -1,0 +1,1 @@
+//! Plug-ins: inspected, loaded, checked, called.

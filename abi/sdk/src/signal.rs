@@ -1,0 +1,63 @@
+//! A stop signal that any number of threads can wait for.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use crate::error::Error;
+
+/// Once raised, its descriptor stays readable: every thread that waits for it wakes.
+#[derive(Debug)]
+pub struct StopSignal {
+    eventfd: OwnedFd,
+}
+
+impl StopSignal {
+    /// A signal that is not raised.
+    ///
+    /// # Errors
+    /// `E_SYS`: out of descriptors.
+    pub fn new() -> Result<Self, Error> {
+        // SAFETY: takes no pointers.
+        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(Error::last_os("eventfd"));
+        }
+        // SAFETY: just made, and nobody else has it.
+        let eventfd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self { eventfd })
+    }
+
+    /// Raises it, for good.
+    pub fn raise(&self) {
+        let one = 1_u64;
+        // SAFETY: eight readable bytes, as eventfd wants.
+        // A full counter (EAGAIN) is readable too, so the result does not matter.
+        unsafe { libc::write(self.eventfd.as_raw_fd(), (&raw const one).cast(), 8) };
+    }
+}
+
+impl AsFd for StopSignal {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.eventfd.as_fd()
+    }
+}
+
+/// Waits until `fd` is readable.
+///
+/// # Errors
+/// `E_SYS`: waiting is impossible.
+pub fn wait_readable(fd: BorrowedFd<'_>) -> Result<(), Error> {
+    let mut poll = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    loop {
+        // SAFETY: one element, as said.
+        if unsafe { libc::poll(&raw mut poll, 1, -1) } >= 0 {
+            return Ok(());
+        }
+        if std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {
+            return Err(Error::last_os("poll"));
+        }
+    }
+}

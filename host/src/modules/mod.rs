@@ -1,1 +1,3 @@
 //! Plug-ins: inspected, loaded, checked, called.
+
+pub mod builtin;

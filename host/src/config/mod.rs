@@ -23,6 +23,8 @@ mod lexer;
 mod line;
 mod list;
 mod model;
+#[cfg(test)]
+mod properties;
 mod read;
 mod render;
 mod resolve;

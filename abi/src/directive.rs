@@ -72,10 +72,7 @@ pub struct Directive {
     pub id: u32,
 }
 
-#[expect(
-    unsafe_code,
-    reason = "raw pointers to constants, shared between threads"
-)]
+#[expect(unsafe_code, reason = "raw pointers to constants, shared between threads")]
 // SAFETY: a directive is constant data; its pointers lead to constant data of the same plug-in.
 unsafe impl Sync for Directive {}
 

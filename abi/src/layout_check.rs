@@ -25,8 +25,6 @@ pub struct LayoutRecord {
 
 impl LayoutRecord {
     /// This crate's record.
-    pub const THIS: Self = Self {
-        header: AbiHeader::VALUE,
-        layout: <Descriptor as StableAbi>::LAYOUT,
-    };
+    pub const THIS: Self =
+        Self { header: AbiHeader::VALUE, layout: <Descriptor as StableAbi>::LAYOUT };
 }

@@ -90,11 +90,7 @@ impl Descriptor {
             abi_minor: ABI_MINOR,
             min_host_minor: ABI_MINOR,
             ptr_bits: usize::BITS as u8,
-            endian: if cfg!(target_endian = "little") {
-                ENDIAN_LITTLE
-            } else {
-                ENDIAN_BIG
-            },
+            endian: if cfg!(target_endian = "little") { ENDIAN_LITTLE } else { ENDIAN_BIG },
             reserved: 0,
             flags_compat: 0,
             flags_incompat: crate::version::INCOMPAT_DRAFT,
@@ -116,9 +112,6 @@ impl Descriptor {
 
 const _: () = assert!(size_of::<Descriptor>() == HEADER_SIZE as usize);
 
-#[expect(
-    unsafe_code,
-    reason = "raw pointers to constants, shared between threads"
-)]
+#[expect(unsafe_code, reason = "raw pointers to constants, shared between threads")]
 // SAFETY: a descriptor is constant data; its pointers lead to constant data of the same plug-in.
 unsafe impl Sync for Descriptor {}

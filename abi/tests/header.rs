@@ -59,11 +59,7 @@ fn tidy_comments(body: &str) -> String {
             break;
         };
         let after = &text[end + 2..];
-        let target = if after.starts_with('(') {
-            after.find(')').map_or(0, |n| n + 1)
-        } else {
-            0
-        };
+        let target = if after.starts_with('(') { after.find(')').map_or(0, |n| n + 1) } else { 0 };
         let name = text[start + 2..end].to_owned();
         text.replace_range(start..end + 2 + target, &name);
     }
@@ -80,18 +76,12 @@ fn epilogue_filled(prologue: &str, body: &str, epilogue: &str) -> String {
     for layout in LAYOUTS {
         check(format!("sizeof({}) == {}", layout.name, layout.size));
         for field in layout.fields {
-            check(format!(
-                "offsetof({}, {}) == {}",
-                layout.name, field.name, field.offset
-            ));
+            check(format!("offsetof({}, {}) == {}", layout.name, field.name, field.offset));
         }
     }
     let id = format!("UINT64_C(0x{LAYOUT_ID:016x})");
-    format!(
-        "{prologue}{body}{}",
-        epilogue.replace("@CHECKS@", checks.trim_end())
-    )
-    .replace("@LAYOUT_ID@", &id)
+    format!("{prologue}{body}{}", epilogue.replace("@CHECKS@", checks.trim_end()))
+        .replace("@LAYOUT_ID@", &id)
 }
 
 #[test]
@@ -102,10 +92,7 @@ fn header_is_up_to_date() {
         return;
     }
     let committed = std::fs::read_to_string(header_path()).unwrap_or_default();
-    let line = committed
-        .lines()
-        .zip(wanted.lines())
-        .position(|(a, b)| a != b);
+    let line = committed.lines().zip(wanted.lines()).position(|(a, b)| a != b);
     assert!(
         committed == wanted,
         "include/mpm_abi.h differs from the crate (first at line {:?}); run scripts/header",
@@ -127,11 +114,7 @@ fn compile(dir: &Path, compiler: &str, flags: &[&str], name: &str, source: &str)
         .arg(&file)
         .output()
         .unwrap_or_else(|e| panic!("{compiler} is needed (apt-get install gcc g++): {e}"));
-    assert!(
-        run.status.success(),
-        "{}",
-        String::from_utf8_lossy(&run.stderr)
-    );
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     out
 }
 
@@ -208,11 +191,7 @@ fn structs_have_no_hidden_padding() {
     for layout in LAYOUTS {
         let mut end = 0;
         for field in layout.fields {
-            assert_eq!(
-                field.offset, end,
-                "gap before {}.{}",
-                layout.name, field.name
-            );
+            assert_eq!(field.offset, end, "gap before {}.{}", layout.name, field.name);
             end = field.offset + field.size;
         }
         assert_eq!(end, layout.size, "gap at the end of {}", layout.name);

@@ -1,7 +1,15 @@
 //! The gearbox host: everything but processes' and threads' strategy, which is the MPM's.
 //!
 //! Layers, each using only those below it (see ARCHITECTURE.md):
-//! `server` → `modules`, `conn` → `http` → `handlers` → `config`, `log`, `task` → `sys`.
+//! `cli` → `server` → `modules`, `conn` → `http` → `handlers` → `config`, `log`, `task` → `sys`.
 
+pub mod cli;
 pub mod config;
+pub mod conn;
+pub mod handlers;
+pub mod http;
+pub mod log;
 pub mod modules;
+pub mod server;
+pub mod sys;
+pub mod task;

@@ -92,10 +92,7 @@ unsafe extern "C" fn create<M: Mpm>(
         // SAFETY: the host's own arguments, checked for null.
         let host = unsafe { Host::new(host, api) };
         logger::install(host);
-        let instance = Box::new(Instance {
-            host,
-            mpm: M::create(host)?,
-        });
+        let instance = Box::new(Instance { host, mpm: M::create(host)? });
         // SAFETY: the host gives a place for the pointer.
         unsafe { inst.write(Box::into_raw(instance).cast()) };
         Ok(())
@@ -193,11 +190,7 @@ unsafe extern "C" fn run<M: Mpm>(inst: *mut Inst, why: *mut u32) -> i32 {
         };
         // SAFETY: the host gives a place for the reason.
         unsafe { why.write(reason.code()) };
-        if reason == Why::Failed {
-            Err(Error::new(E_FATAL, "failed"))
-        } else {
-            Ok(())
-        }
+        if reason == Why::Failed { Err(Error::new(E_FATAL, "failed")) } else { Ok(()) }
     })
 }
 

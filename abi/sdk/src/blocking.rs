@@ -18,11 +18,7 @@ pub struct Gauge {
 impl Gauge {
     /// A gauge for a child that serves with `threads` threads.
     pub fn new(child: Child, threads: u32) -> Self {
-        let gauge = Self {
-            child,
-            threads,
-            busy: AtomicU32::new(0),
-        };
+        let gauge = Self { child, threads, busy: AtomicU32::new(0) };
         gauge.publish(0, true);
         gauge
     }
@@ -34,8 +30,7 @@ impl Gauge {
     }
 
     fn publish(&self, busy: u32, accepting: bool) {
-        self.child
-            .report(self.threads.saturating_sub(busy), busy, busy, accepting);
+        self.child.report(self.threads.saturating_sub(busy), busy, busy, accepting);
     }
 
     fn enter(&self) {

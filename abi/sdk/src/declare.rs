@@ -89,10 +89,11 @@ macro_rules! declare_mpm {
         symbol: $symbol:ident,
         layout_symbol: $layout_symbol:ident,
         name: $name:expr,
+        vendor: $vendor:expr,
         mpm: $mpm:ty,
         flags: $flags:expr,
         requires: $requires:expr,
-        directives: [$($directive:expr),* $(,)?] $(,)?
+        directives: $directives:expr $(,)?
     ) => {
         #[doc(hidden)]
         #[allow(non_upper_case_globals, unsafe_code, reason = "an exported symbol of the contract")]
@@ -100,11 +101,10 @@ macro_rules! declare_mpm {
             use super::*;
 
             static OPS: $crate::abi::Ops = $crate::barrier::ops::<$mpm>();
-            static DIRECTIVES: [$crate::abi::Directive; [$(stringify!($directive)),*].len()] =
-                [$($directive),*];
+            const MPM_DIRECTIVES: &[$crate::abi::Directive] = $directives;
             const ABOUT: $crate::declare::About = $crate::declare::About {
                 name: $name,
-                vendor: c"gearbox",
+                vendor: $vendor,
                 version: $crate::declare::c_str(concat!(env!("CARGO_PKG_VERSION"), "\0")),
                 license: $crate::declare::c_str(concat!(env!("CARGO_PKG_LICENSE"), "\0")),
                 build_id: c"",
@@ -114,7 +114,7 @@ macro_rules! declare_mpm {
 
             #[unsafe(no_mangle)]
             pub static $symbol: $crate::abi::Descriptor =
-                $crate::declare::descriptor(ABOUT, &OPS, &DIRECTIVES);
+                $crate::declare::descriptor(ABOUT, &OPS, MPM_DIRECTIVES);
 
             $crate::export_layout!($layout_symbol);
         }

@@ -14,10 +14,7 @@ pub struct Error {
 impl Error {
     /// An error with any status (`E_…`).
     pub fn new(status: i32, text: impl Into<String>) -> Self {
-        Self {
-            status,
-            text: text.into(),
-        }
+        Self { status, text: text.into() }
     }
 
     /// The configuration is wrong.
@@ -32,10 +29,7 @@ impl Error {
 
     /// The operating system refused; takes its last error.
     pub fn last_os(what: &str) -> Self {
-        Self::new(
-            E_SYS,
-            format!("{what}: {}", std::io::Error::last_os_error()),
-        )
+        Self::new(E_SYS, format!("{what}: {}", std::io::Error::last_os_error()))
     }
 
     /// The status a host function returned, named.

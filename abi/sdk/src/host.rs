@@ -57,10 +57,7 @@ impl Host {
         // SAFETY: all-zero bytes are a valid table (numbers and absent functions), and the host's
         // bytes are one.
         let copy = unsafe { copy.assume_init() };
-        Self {
-            raw,
-            api: Box::leak(copy),
-        }
+        Self { raw, api: Box::leak(copy) }
     }
 
     /// Capabilities of the host (`CAP_…`).
@@ -174,10 +171,7 @@ pub struct ChildState {
 
 impl Parent {
     pub(crate) fn new(host: Host) -> Self {
-        Self {
-            host,
-            _one_thread: PhantomData,
-        }
+        Self { host, _one_thread: PhantomData }
     }
 
     /// The host.
@@ -250,10 +244,7 @@ impl Parent {
         Ok(match event.kind {
             EVENT_CHILD_STARTED => ParentEvent::Started { slot },
             EVENT_CHILD_READY => ParentEvent::Ready { slot },
-            EVENT_CHILD_EXITED => ParentEvent::Exited {
-                slot,
-                exit: exit(&event),
-            },
+            EVENT_CHILD_EXITED => ParentEvent::Exited { slot, exit: exit(&event) },
             EVENT_LOAD => ParentEvent::Load { slot },
             EVENT_STOP => ParentEvent::Stop,
             EVENT_GRACEFUL_STOP => ParentEvent::GracefulStop,
@@ -363,11 +354,18 @@ impl Child {
         let _ = call!(&self.host, child_report, idle, busy, connections, flags);
     }
 
-    /// Descriptor that is readable while [`Child::control_next`] has something.
-    pub fn control_fd(&self) -> RawFd {
-        call!(&self.host, control_fd)
-            .and_then(|fd| RawFd::try_from(fd).ok())
-            .unwrap_or(-1)
+    /// Descriptor that is readable while [`Child::control_next`] has something. Open as long as the
+    /// process lives.
+    ///
+    /// # Errors
+    /// `E_STATE`: not in a child.
+    pub fn control(&self) -> Result<BorrowedFd<'static>, Error> {
+        let fd = call!(&self.host, control_fd).and_then(|fd| RawFd::try_from(fd).ok());
+        match fd.filter(|fd| *fd >= 0) {
+            // SAFETY: the host's, open as long as the process lives.
+            Some(fd) => Ok(unsafe { BorrowedFd::borrow_raw(fd) }),
+            None => Err(Error::from_status("control_fd", mpm_abi::E_STATE)),
+        }
     }
 
     /// Takes the next event for this child.
@@ -388,9 +386,7 @@ impl Child {
     /// The listening sockets.
     pub fn listeners(&self) -> Vec<Listener> {
         let count = call!(&self.host, listener_count).unwrap_or(0);
-        (0..count)
-            .filter_map(|index| self.listener(index))
-            .collect()
+        (0..count).filter_map(|index| self.listener(index)).collect()
     }
 
     fn listener(&self, index: u32) -> Option<Listener> {
@@ -471,11 +467,7 @@ impl Child {
         let status = call!(&self.host, conn_create, &raw const info, &raw mut conn);
         self.host.status("conn_create", status)?;
         let _ = accepted.fd.into_raw_fd(); // the host's now
-        Ok(Connection {
-            host: self.host,
-            conn,
-            fd: raw_fd,
-        })
+        Ok(Connection { host: self.host, conn, fd: raw_fd })
     }
 
     /// Starts a thread that the host has set up (guard page, signal stack and mask, name).
@@ -507,10 +499,7 @@ impl Child {
             drop(unsafe { Box::from_raw(arg) });
         }
         self.host.status("thread_spawn", status)?;
-        Ok(Thread {
-            host: self.host,
-            handle,
-        })
+        Ok(Thread { host: self.host, handle })
     }
 }
 
@@ -596,14 +585,7 @@ impl Connection {
             naux: 0,
             want_budget: 0,
         };
-        let answer = call!(
-            &self.host,
-            conn_poll,
-            self.conn,
-            events,
-            now_ns,
-            &raw mut out
-        );
+        let answer = call!(&self.host, conn_poll, self.conn, events, now_ns, &raw mut out);
         let aux = if out.naux == 0 || out.aux.is_null() {
             &[]
         } else {
@@ -619,19 +601,8 @@ impl Connection {
             mpm_abi::DETACHED => Status::Detached,
             _ => Status::Done,
         };
-        let PollOut {
-            interest,
-            phase,
-            deadline_ns,
-            ..
-        } = out;
-        Poll {
-            status,
-            interest,
-            phase,
-            deadline_ns,
-            aux,
-        }
+        let PollOut { interest, phase, deadline_ns, .. } = out;
+        Poll { status, interest, phase, deadline_ns, aux }
     }
 
     /// Polls it until it is done, waiting on this thread. `stop` becomes readable when the thread

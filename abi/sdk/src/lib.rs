@@ -9,11 +9,13 @@
 //!
 //! mpm_sdk::declare_mpm! {
 //!     symbol: mpm_single_module,
+//!     layout_symbol: mpm_single_module__layout,
 //!     name: c"mpm_single",
+//!     vendor: c"Example",
 //!     mpm: Single,
 //!     flags: mpm_sdk::abi::version::FLAG_POSIX,
 //!     requires: 0,
-//!     directives: [],
+//!     directives: &[],
 //! }
 //! ```
 //!
@@ -25,16 +27,14 @@
 
 pub use mpm_abi as abi;
 
-#[expect(
-    unsafe_code,
-    reason = "the functions the host calls: raw pointers in, safe calls out"
-)]
+#[expect(unsafe_code, reason = "the functions the host calls: raw pointers in, safe calls out")]
 pub mod barrier;
 pub mod blocking;
 pub mod declare;
 mod error;
 #[expect(unsafe_code, reason = "calls through the host's function table")]
 mod host;
+pub mod limits;
 #[expect(unsafe_code, reason = "epoll, which std does not offer")]
 mod listeners;
 mod logger;
@@ -42,10 +42,11 @@ mod mpm;
 pub mod pool;
 #[expect(unsafe_code, reason = "eventfd and poll(2), which std does not offer")]
 pub mod signal;
+pub mod threaded;
 pub mod wheel;
 
 pub use error::Error;
 pub use host::{Accepted, Child, Connection, Exit, Host, Listener, Parent, ParentEvent, Poll};
 pub use host::{ChildEvent, ChildState, Readiness, Status, Thread};
-pub use listeners::{ListenerWait, Ready, watch_exclusive};
+pub use listeners::{ListenerWait, Ready, unwatch, watch_exclusive};
 pub use mpm::{DirectiveCall, Mpm, Plan, Why};

@@ -14,38 +14,22 @@ use crate::host::{Child, Listener, Readiness};
 ///
 /// # Errors
 /// `E_SYS`: out of memory or watches.
-pub fn watch_exclusive(epoll: BorrowedFd<'_>, listener: RawFd, data: u64) -> Result<(), Error> {
-    watch(
-        epoll,
-        listener,
-        (libc::EPOLLIN | libc::EPOLLEXCLUSIVE) as u32,
-        data,
-    )
+pub fn watch_exclusive(epoll: &impl AsRawFd, listener: RawFd, data: u64) -> Result<(), Error> {
+    watch(epoll, listener, (libc::EPOLLIN | libc::EPOLLEXCLUSIVE) as u32, data)
 }
 
-fn watch(epoll: BorrowedFd<'_>, fd: RawFd, events: u32, data: u64) -> Result<(), Error> {
+fn watch(epoll: &impl AsRawFd, fd: RawFd, events: u32, data: u64) -> Result<(), Error> {
     let mut event = libc::epoll_event { events, u64: data };
     // SAFETY: `event` is valid during the call.
     let added =
         unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event) };
-    if added < 0 {
-        Err(Error::last_os("epoll_ctl"))
-    } else {
-        Ok(())
-    }
+    if added < 0 { Err(Error::last_os("epoll_ctl")) } else { Ok(()) }
 }
 
 /// Stops watching `fd`.
-pub(crate) fn unwatch(epoll: BorrowedFd<'_>, fd: RawFd) {
+pub fn unwatch(epoll: &impl AsRawFd, fd: RawFd) {
     // SAFETY: no event is read for a removal. Failure means that it is not there: what is wanted.
-    unsafe {
-        libc::epoll_ctl(
-            epoll.as_raw_fd(),
-            libc::EPOLL_CTL_DEL,
-            fd,
-            std::ptr::null_mut(),
-        )
-    };
+    unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) };
 }
 
 /// What a thread waited for.
@@ -83,26 +67,16 @@ impl ListenerWait {
         }
         // SAFETY: just made, and nobody else has it.
         let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
-        let wait = Self {
-            child,
-            epoll,
-            listeners: child.listeners(),
-            paused_until: None,
-        };
-        watch(wait.epoll(), stop.as_raw_fd(), libc::EPOLLIN as u32, STOP)?;
+        let wait = Self { child, epoll, listeners: child.listeners(), paused_until: None };
+        watch(&wait.epoll, stop.as_raw_fd(), libc::EPOLLIN as u32, STOP)?;
         wait.watch_listeners()?;
         Ok(wait)
-    }
-
-    fn epoll(&self) -> BorrowedFd<'_> {
-        use std::os::fd::AsFd;
-        self.epoll.as_fd()
     }
 
     fn watch_listeners(&self) -> Result<(), Error> {
         self.listeners
             .iter()
-            .try_for_each(|l| watch_exclusive(self.epoll(), l.fd, u64::from(l.index)))
+            .try_for_each(|l| watch_exclusive(&self.epoll, l.fd, u64::from(l.index)))
     }
 
     /// Waits for a listener or the stop descriptor; the stop wins.
@@ -130,10 +104,7 @@ impl ListenerWait {
                 return Ok(Ready::Stop);
             }
             let first = ready().next();
-            let found = self
-                .listeners
-                .iter()
-                .find(|l| Some(u64::from(l.index)) == first);
+            let found = self.listeners.iter().find(|l| Some(u64::from(l.index)) == first);
             if let Some(listener) = found {
                 return Ok(Ready::Listener(*listener));
             }
@@ -165,7 +136,7 @@ impl ListenerWait {
             Readiness::Nothing => Ok(None),
             Readiness::PauseUntil(until) => {
                 for listener in &self.listeners {
-                    unwatch(self.epoll(), listener.fd);
+                    unwatch(&self.epoll, listener.fd);
                 }
                 self.paused_until = Some(until);
                 Ok(None)

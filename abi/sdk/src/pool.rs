@@ -73,11 +73,7 @@ impl Pool {
         if !self.proven && self.failures >= HOPELESS_AFTER {
             return Action::Hopeless;
         }
-        let alive = self
-            .slots
-            .iter()
-            .filter(|slot| **slot != Slot::Free)
-            .count();
+        let alive = self.slots.iter().filter(|slot| **slot != Slot::Free).count();
         if alive >= self.limits.start.min(self.limits.max) as usize {
             return Action::Wait(None);
         }
@@ -152,10 +148,7 @@ pub fn run(parent: &mut Parent, limits: Limits) -> Result<Why, Error> {
         };
         match parent.reap(timeout)? {
             ParentEvent::Ready { slot } => pool.ready(slot),
-            ParentEvent::Exited {
-                exit: Exit::Code(CHILD_FATAL),
-                ..
-            } => return Ok(Why::Failed),
+            ParentEvent::Exited { exit: Exit::Code(CHILD_FATAL), .. } => return Ok(Why::Failed),
             ParentEvent::Exited { slot, exit } => pool.exited(slot, exit, parent.host().now()),
             ParentEvent::Stop => return Ok(Why::Stop),
             ParentEvent::GracefulStop => return Ok(Why::GracefulStop),
@@ -208,18 +201,8 @@ mod tests {
         let mut now = 0;
         let mut last = 0;
         for n in 0..12 {
-            pool.exited(
-                0,
-                if n == 0 {
-                    Exit::Code(CHILD_SICK)
-                } else {
-                    Exit::Code(2)
-                },
-                now,
-            );
-            let Action::Wait(Some(until)) = pool.next(now) else {
-                panic!("no pause")
-            };
+            pool.exited(0, if n == 0 { Exit::Code(CHILD_SICK) } else { Exit::Code(2) }, now);
+            let Action::Wait(Some(until)) = pool.next(now) else { panic!("no pause") };
             assert!(until - now >= last, "pauses grow");
             last = until - now;
             now = until;
@@ -229,11 +212,7 @@ mod tests {
         assert_eq!(last, HOLD_OFF_MAX.as_nanos() as u64);
         pool.ready(0);
         pool.exited(0, Exit::Signal(11), now);
-        assert_eq!(
-            pool.next(now),
-            Action::Spawn(0),
-            "a ready child ends the pauses"
-        );
+        assert_eq!(pool.next(now), Action::Spawn(0), "a ready child ends the pauses");
     }
 
     #[test]

@@ -46,14 +46,28 @@ impl AsFd for StopSignal {
 /// # Errors
 /// `E_SYS`: waiting is impossible.
 pub fn wait_readable(fd: BorrowedFd<'_>) -> Result<(), Error> {
-    let mut poll = libc::pollfd {
-        fd: fd.as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
-    };
+    wait_any(&mut [watch(fd)])
+}
+
+/// Waits until one of the two is readable; `true` if the first is.
+///
+/// # Errors
+/// `E_SYS`: waiting is impossible.
+pub fn wait_either(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> Result<bool, Error> {
+    let mut fds = [watch(first), watch(second)];
+    wait_any(&mut fds)?;
+    Ok(fds[0].revents != 0)
+}
+
+fn watch(fd: BorrowedFd<'_>) -> libc::pollfd {
+    libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }
+}
+
+fn wait_any(fds: &mut [libc::pollfd]) -> Result<(), Error> {
+    let len = fds.len() as libc::nfds_t;
     loop {
-        // SAFETY: one element, as said.
-        if unsafe { libc::poll(&raw mut poll, 1, -1) } >= 0 {
+        // SAFETY: `len` elements, as said.
+        if unsafe { libc::poll(fds.as_mut_ptr(), len, -1) } >= 0 {
             return Ok(());
         }
         if std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {

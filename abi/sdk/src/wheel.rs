@@ -43,15 +43,8 @@ struct Entry {
 impl Wheel {
     /// An empty wheel that starts at `now_ns`.
     pub fn new(now_ns: u64) -> Self {
-        let level = |_| Level {
-            occupied: 0,
-            slots: std::array::from_fn(|_| Vec::new()),
-        };
-        Self {
-            tick: now_ns >> TICK_BITS,
-            levels: std::array::from_fn(level),
-            len: 0,
-        }
+        let level = |_| Level { occupied: 0, slots: std::array::from_fn(|_| Vec::new()) };
+        Self { tick: now_ns >> TICK_BITS, levels: std::array::from_fn(level), len: 0 }
     }
 
     /// Entries.
@@ -82,8 +75,7 @@ impl Wheel {
 
     /// When [`Wheel::expire`] has work next; `None` = never.
     pub fn next_ns(&self) -> Option<u64> {
-        self.next_due()
-            .map(|(_, tick)| tick.saturating_mul(TICK_NS))
+        self.next_due().map(|(_, tick)| tick.saturating_mul(TICK_NS))
     }
 
     /// The first slot that fires (level 0) or moves down (others), with its level.
@@ -221,11 +213,7 @@ mod tests {
                 let bits = next() % 38;
                 now += next() % (1 << bits);
                 for key in fired(&mut wheel, now) {
-                    let at = *model
-                        .keys()
-                        .find(|(_, k)| *k == key)
-                        .map(|(at, _)| at)
-                        .unwrap();
+                    let at = *model.keys().find(|(_, k)| *k == key).map(|(at, _)| at).unwrap();
                     assert!(at <= now, "early");
                     model.remove(&(at, key));
                 }

@@ -44,11 +44,8 @@ impl Reader<'_> {
             let sentence = format!("{} not allowed in <{section}> context", row.name);
             return self.error(&name.place, sentence);
         }
-        let subject = Subject {
-            name: row.name,
-            help: row.help,
-            server_root: &self.tree.server_root,
-        };
+        let subject =
+            Subject { name: row.name, help: row.help, server_root: &self.tree.server_root };
         let problems = &mut self.tree.problems;
         let Some((value, words)) = value::evaluate(&row.args, &subject, name, rest, problems)
         else {
@@ -140,9 +137,7 @@ impl Reader<'_> {
 
     fn load(&mut self, name: &Word, symbol: &Word, file: &Word) {
         let server_root = &self.tree.server_root;
-        let loaded = self
-            .host
-            .load(&symbol.text, &file.text, server_root, &name.place);
+        let loaded = self.host.load(&symbol.text, &file.text, server_root, &name.place);
         let symbol = &symbol.text;
         match loaded {
             Ok(Loaded::Plugin(rows)) => {
@@ -173,9 +168,7 @@ impl Reader<'_> {
     /// httpd decides `<IfModule>` where it stands and says nothing if the module comes later.
     fn warn_of_early_questions(&mut self, loaded_at: &Place) {
         let host = &*self.host;
-        let early = self
-            .unloaded
-            .extract_if(.., |word| host.is_loaded(&word.text));
+        let early = self.unloaded.extract_if(.., |word| host.is_loaded(&word.text));
         let problems = early.map(|word| {
             let name = &word.text;
             let sentence = format!(

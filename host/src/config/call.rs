@@ -27,10 +27,7 @@ pub struct Call<'a> {
 
 impl Call<'_> {
     fn mismatch(&self) -> Fault {
-        Fault::new(format!(
-            "{} is improperly configured internally (server bug)",
-            self.name
-        ))
+        Fault::new(format!("{} is improperly configured internally (server bug)", self.name))
     }
 
     /// A [`Value::Flag`].
@@ -115,19 +112,13 @@ pub struct Fault {
 impl Fault {
     /// A fault of the directive as a whole.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            word: None,
-        }
+        Self { message: message.into(), word: None }
     }
 
     /// The same fault, with the word to point at.
     #[must_use]
     pub fn at(self, word: usize) -> Self {
-        Self {
-            word: Some(word),
-            ..self
-        }
+        Self { word: Some(word), ..self }
     }
 
     /// The fault as a problem of the directive written as `name`, shown at its word.

@@ -47,9 +47,7 @@ impl Defines {
     /// All names with their values, empty for those without.
     pub(super) fn pairs(&self) -> Vec<(String, String)> {
         let pairs = self.names.iter();
-        pairs
-            .map(|(name, value)| (name.clone(), value.clone().unwrap_or_default()))
-            .collect()
+        pairs.map(|(name, value)| (name.clone(), value.clone().unwrap_or_default())).collect()
     }
 }
 
@@ -70,10 +68,7 @@ mod tests {
         assert_eq!(defines.value("B").as_deref(), Some("x=y"));
         defines.set("B", Some(""));
         assert_eq!(defines.value("B").as_deref(), Some(""));
-        assert_eq!(
-            defines.pairs(),
-            [("A", ""), ("B", "")].map(|(a, b)| (a.into(), b.into()))
-        );
+        assert_eq!(defines.pairs(), [("A", ""), ("B", "")].map(|(a, b)| (a.into(), b.into())));
     }
 
     #[test]

@@ -71,22 +71,13 @@ impl Problem {
         place: &Place,
         sentence: impl Into<String>,
     ) -> Self {
-        Self {
-            place: place.clone(),
-            code,
-            severity,
-            sentence: sentence.into(),
-            hint: None,
-        }
+        Self { place: place.clone(), code, severity, sentence: sentence.into(), hint: None }
     }
 
     /// The same problem with a hint.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
-        Self {
-            hint: Some(hint.into()),
-            ..self
-        }
+        Self { hint: Some(hint.into()), ..self }
     }
 }
 

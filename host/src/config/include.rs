@@ -19,10 +19,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     fn new(sentence: String) -> Self {
-        Self {
-            sentence,
-            hint: None,
-        }
+        Self { sentence, hint: None }
     }
 }
 
@@ -121,9 +118,7 @@ fn below(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(),
 /// The names in a directory, sorted by their bytes.
 fn names(directory: &Path) -> Result<Vec<OsString>, Refusal> {
     let read = || -> io::Result<Vec<OsString>> {
-        fs::read_dir(directory)?
-            .map(|entry| Ok(entry?.file_name()))
-            .collect()
+        fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect()
     };
     let mut names = read().map_err(|error| {
         Refusal::new(format!(
@@ -138,8 +133,7 @@ fn names(directory: &Path) -> Result<Vec<OsString>, Refusal> {
 
 /// Whether nothing is there. What cannot be looked at for another reason is not missing.
 fn is_missing(path: &Path) -> bool {
-    path.metadata()
-        .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    path.metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 #[cfg(test)]
@@ -163,34 +157,21 @@ mod tests {
     ) -> Result<Vec<String>, String> {
         let files = files(&root.path().join(pattern), optional).map_err(|e| e.sentence)?;
         let relative = files.iter().map(|path| path.strip_prefix(root.path()));
-        Ok(relative
-            .map(|path| path.unwrap().to_str().unwrap().to_owned())
-            .collect())
+        Ok(relative.map(|path| path.unwrap().to_str().unwrap().to_owned()).collect())
     }
 
     #[test]
     fn sorted_matches() {
-        let root = tree(&[
-            "b.conf", "a.conf", "B.conf", "10.conf", "9.conf", "c.txt", ".h.conf",
-        ]);
+        let root = tree(&["b.conf", "a.conf", "B.conf", "10.conf", "9.conf", "c.txt", ".h.conf"]);
         let expected = ["10.conf", "9.conf", "B.conf", "a.conf", "b.conf"];
         assert_eq!(found(&root, "*.conf", false).unwrap(), expected);
-        assert_eq!(
-            found(&root, "[ab].conf", false).unwrap(),
-            ["a.conf", "b.conf"]
-        );
+        assert_eq!(found(&root, "[ab].conf", false).unwrap(), ["a.conf", "b.conf"]);
         assert_eq!(found(&root, "?.txt", false).unwrap(), ["c.txt"]);
     }
 
     #[test]
     fn wildcard_in_directories() {
-        let root = tree(&[
-            "s/b/x.conf",
-            "s/a/x.conf",
-            "s/a/y.txt",
-            "s/file",
-            "s/c/sub/z.conf",
-        ]);
+        let root = tree(&["s/b/x.conf", "s/a/x.conf", "s/a/y.txt", "s/file", "s/c/sub/z.conf"]);
         let expected = ["s/a/x.conf", "s/b/x.conf"];
         assert_eq!(found(&root, "s/[ab]/*.conf", false).unwrap(), expected);
         // A plain file is no directory to look into.
@@ -226,10 +207,7 @@ mod tests {
         );
         // There, but no directory: optional does not hide that.
         let sentence = found(&root, "a/x/*.conf", true).unwrap_err();
-        assert_eq!(
-            sentence,
-            format!("Could not open directory {path}/a/x: Not a directory")
-        );
+        assert_eq!(sentence, format!("Could not open directory {path}/a/x: Not a directory"));
     }
 
     #[cfg(unix)]

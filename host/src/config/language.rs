@@ -119,9 +119,7 @@ pub(super) const LANGUAGE: &[(Act, Row)] = &[
 
 /// The row of a name, in any case. A section's name begins with `<`.
 pub(super) fn find(name: &str) -> Option<(Act, &'static Row)> {
-    let (act, row) = LANGUAGE
-        .iter()
-        .find(|(_, row)| row.name.eq_ignore_ascii_case(name))?;
+    let (act, row) = LANGUAGE.iter().find(|(_, row)| row.name.eq_ignore_ascii_case(name))?;
     Some((*act, row))
 }
 
@@ -131,15 +129,7 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
 }
 
 const fn row(name: &'static str, contexts: Contexts, args: Args, help: &'static str) -> Row {
-    Row {
-        name,
-        module: "core.c",
-        contexts,
-        args,
-        default: "",
-        help,
-        set: nothing_to_set,
-    }
+    Row { name, module: "core.c", contexts, args, default: "", help, set: nothing_to_set }
 }
 
 const fn section(name: &'static str, contexts: Contexts, help: &'static str) -> Row {
@@ -157,10 +147,7 @@ mod tests {
 
     #[test]
     fn names_in_any_case() {
-        assert_eq!(
-            find("loadmodule").map(|(act, _)| act),
-            Some(Act::LoadModule)
-        );
+        assert_eq!(find("loadmodule").map(|(act, _)| act), Some(Act::LoadModule));
         assert_eq!(find("<IFMODULE").map(|(act, _)| act), Some(Act::IfModule));
         assert_eq!(find("undefine").map(|(act, _)| act), Some(Act::UnDefine));
     }

@@ -77,10 +77,7 @@ pub(super) fn statement(line: Line) -> Statement {
     if first.text.starts_with('<') {
         return open(line, &first);
     }
-    let name = Word {
-        place: line.place(first.start..first.end),
-        text: first.text,
-    };
+    let name = Word { place: line.place(first.start..first.end), text: first.text };
     let range = first.end..line.text().len();
     let rest = Rest::new(line, range);
     Statement::Directive { name, rest }
@@ -94,10 +91,7 @@ fn close(line: &Line, first: &Token) -> Statement {
     };
     let place = line.place(first.start..first.end);
     let text = name.to_owned();
-    Statement::Close {
-        name: Word { text, place },
-        end,
-    }
+    Statement::Close { name: Word { text, place }, end }
 }
 
 fn open(line: Line, first: &Token) -> Statement {
@@ -116,20 +110,12 @@ fn open(line: Line, first: &Token) -> Statement {
     let covered = first.end - usize::from(is_whole);
     let place = line.place(first.start..covered.max(first.start));
     let rest = Rest::new(line, range);
-    Statement::Open {
-        name: Word { text: name, place },
-        rest,
-        end,
-    }
+    Statement::Open { name: Word { text: name, place }, rest, end }
 }
 
 fn trailing(line: &Line, from: usize) -> End {
     let range = trimmed(line.text(), from..line.text().len());
-    if range.is_empty() {
-        End::Whole
-    } else {
-        End::Trailing(line.place(range))
-    }
+    if range.is_empty() { End::Whole } else { End::Trailing(line.place(range)) }
 }
 
 /// `range` without the blanks at its ends.
@@ -151,10 +137,8 @@ impl Rest {
     /// Everything as one word, quotes and all; no word if there is nothing.
     pub(super) fn raw(&self) -> Option<Word> {
         let text = self.line.text().get(self.range.clone())?;
-        (!text.is_empty()).then(|| Word {
-            text: text.to_owned(),
-            place: self.line.place(self.range.clone()),
-        })
+        (!text.is_empty())
+            .then(|| Word { text: text.to_owned(), place: self.line.place(self.range.clone()) })
     }
 
     /// Splits at blanks. A word may be in single or double quotes; in these a backslash makes the
@@ -169,10 +153,7 @@ impl Rest {
             if !token.is_closed {
                 all.unclosed = Some(place.clone());
             }
-            all.words.push(Word {
-                text: token.text,
-                place,
-            });
+            all.words.push(Word { text: token.text, place });
         }
         all
     }
@@ -202,12 +183,8 @@ fn next_token(text: &str, from: usize) -> Option<Token> {
     let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
     let mut chars = rest.char_indices().peekable();
     chars.next_if(|(_, c)| quote == Some(*c));
-    let mut token = Token {
-        start,
-        end: text.len(),
-        text: String::new(),
-        is_closed: quote.is_none(),
-    };
+    let mut token =
+        Token { start, end: text.len(), text: String::new(), is_closed: quote.is_none() };
     while let Some((at, c)) = chars.next() {
         if quote == Some(c) {
             // The word ends here even if no blank follows, as in httpd.

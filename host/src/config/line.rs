@@ -50,12 +50,7 @@ impl Run {
 
 impl Line {
     fn new(source: Arc<Source>, order: u32) -> Self {
-        Self {
-            text: String::new(),
-            runs: Vec::new(),
-            source,
-            order,
-        }
+        Self { text: String::new(), runs: Vec::new(), source, order }
     }
 
     /// The text of the logical line.
@@ -64,12 +59,7 @@ impl Line {
     }
 
     fn push(&mut self, text: &str, line: u32, byte: usize, replaced: Option<usize>) {
-        self.runs.push(Run {
-            at: self.text.len(),
-            line,
-            byte,
-            replaced,
-        });
+        self.runs.push(Run { at: self.text.len(), line, byte, replaced });
         self.text.push_str(text);
     }
 

@@ -10,25 +10,11 @@ pub fn list<'a>(
 ) -> String {
     let mut out = String::new();
     for row in language::rows().chain(rows.iter().copied().flatten()) {
-        push(
-            &mut out,
-            row.name,
-            row.module,
-            row.help,
-            row.contexts,
-            row.default,
-        );
+        push(&mut out, row.name, row.module, row.help, row.contexts, row.default);
     }
     for row in module_rows.into_iter().filter(|row| !row.hidden) {
         let contexts = Contexts::SERVER;
-        push(
-            &mut out,
-            &row.name,
-            &row.module,
-            &row.help,
-            contexts,
-            &row.default,
-        );
+        push(&mut out, &row.name, &row.module, &row.help, contexts, &row.default);
     }
     out
 }

@@ -87,10 +87,7 @@ fn go_through(bytes: &[u8]) {
             let end = word.place.column() - 1 + word.place.width();
             assert!(end <= line.chars().count());
         }
-        assert!(
-            node.parent
-                .is_none_or(|parent| tree.nodes[parent].is_section)
-        );
+        assert!(node.parent.is_none_or(|parent| tree.nodes[parent].is_section));
     }
     match resolve(&tree, &[ROWS]) {
         Ok(config) => assert!(config.warnings.iter().all(|p| !p.render(true).is_empty())),

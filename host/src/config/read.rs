@@ -40,10 +40,7 @@ pub struct Input {
 pub fn read(input: &Input, host: &mut dyn ModuleHost) -> Tree {
     let mut reader = Reader {
         host,
-        tree: Tree {
-            server_root: input.server_root.clone(),
-            ..Tree::default()
-        },
+        tree: Tree { server_root: input.server_root.clone(), ..Tree::default() },
         defines: Defines::default(),
         sections: OpenSections::default(),
         active: Vec::new(),
@@ -131,19 +128,12 @@ impl Reader<'_> {
     fn unreadable_main(&self, path: &Path, sentence: String) -> Problem {
         let source = Source::new(path, "");
         let place = Place::new(Arc::new(source), 0, 0..0, self.order);
-        Problem {
-            code: NO_FILE,
-            ..Problem::error(&place, sentence)
-        }
+        Problem { code: NO_FILE, ..Problem::error(&place, sentence) }
     }
 
     fn source(&mut self, source: Arc<Source>, canonical: PathBuf, included_at: Option<Place>) {
         let outer = self.sections.depth();
-        self.active.push(Active {
-            canonical,
-            included_at,
-            outer,
-        });
+        self.active.push(Active { canonical, included_at, outer });
         let mut lines = Lines::new(source);
         loop {
             self.order = self.order.saturating_add(1);
@@ -158,10 +148,7 @@ impl Reader<'_> {
     }
 
     fn too_long(&mut self, place: &Place) {
-        self.error(
-            place,
-            format!("Line too long: more than {LINE_LEN_MAX} bytes"),
-        );
+        self.error(place, format!("Line too long: more than {LINE_LEN_MAX} bytes"));
     }
 
     fn line(&mut self, line: Line) {
@@ -215,9 +202,7 @@ impl Reader<'_> {
         if let Some((_, row)) = known {
             name.text = row.name.trim_start_matches('<').to_owned();
         }
-        self.tree
-            .problems
-            .extend(sections::check_end(&name, "<", end));
+        self.tree.problems.extend(sections::check_end(&name, "<", end));
         if self.sections.depth() >= NESTING_MAX {
             let sentence = format!("sections are nested deeper than {NESTING_MAX}");
             self.error(&name.place, sentence);
@@ -233,14 +218,8 @@ impl Reader<'_> {
                 }
             }
             _ => {
-                self.sections
-                    .open(name.clone(), Some(self.tree.nodes.len()));
-                self.tree.nodes.push(Node {
-                    name,
-                    rest,
-                    is_section: true,
-                    parent,
-                });
+                self.sections.open(name.clone(), Some(self.tree.nodes.len()));
+                self.tree.nodes.push(Node { name, rest, is_section: true, parent });
             }
         }
     }
@@ -249,12 +228,7 @@ impl Reader<'_> {
         if let Some((act, row)) = language::find(&name.text) {
             return self.act(act, row, &name, &rest);
         }
-        self.tree.nodes.push(Node {
-            name,
-            rest,
-            is_section: false,
-            parent: self.sections.node(),
-        });
+        self.tree.nodes.push(Node { name, rest, is_section: false, parent: self.sections.node() });
     }
 }
 

@@ -215,15 +215,13 @@ impl<'a> Resolver<'a> {
                 Some(new) => format!("{} is deprecated, use {new} instead.", row.name),
                 None => format!("{} is deprecated.", row.name),
             };
-            self.problems
-                .push(Problem::warning(place, DEPRECATED, sentence));
+            self.problems.push(Problem::warning(place, DEPRECATED, sentence));
         }
         let Some((value, words)) = self.parse(node, &row.name, &row.help, &row.args) else {
             return;
         };
         if !row.repeatable {
-            self.module_calls
-                .retain(|call| (&call.module, call.id) != (&row.module, row.id));
+            self.module_calls.retain(|call| (&call.module, call.id) != (&row.module, row.id));
         }
         self.module_calls.push(ModuleCall {
             module: row.module.clone(),
@@ -246,11 +244,7 @@ impl<'a> Resolver<'a> {
         N: AsRef<[S]>,
         S: AsRef<str>,
     {
-        let subject = Subject {
-            name,
-            help,
-            server_root: &self.tree.server_root,
-        };
+        let subject = Subject { name, help, server_root: &self.tree.server_root };
         value::evaluate(args, &subject, &node.name, &node.rest, &mut self.problems)
     }
 

@@ -39,20 +39,12 @@ impl OpenSections {
 
     /// Opens one whose content goes into the section `node`.
     pub(super) fn open(&mut self, name: Word, node: Option<usize>) {
-        self.open.push(Open {
-            name,
-            is_skipped: false,
-            node,
-        });
+        self.open.push(Open { name, is_skipped: false, node });
     }
 
     /// Opens one whose content is ignored. It must be closed all the same.
     pub(super) fn open_skipped(&mut self, name: Word) {
-        self.open.push(Open {
-            name,
-            is_skipped: true,
-            node: None,
-        });
+        self.open.push(Open { name, is_skipped: true, node: None });
     }
 
     /// Closes the innermost section. `outer` of them were opened by other files, and stay.

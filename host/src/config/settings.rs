@@ -142,10 +142,7 @@ mod tests {
         settings.of_mut::<Limits>().line = Some(1);
         settings.of_mut::<Names>().0.push("a");
         settings.of_mut::<Limits>().body = Some(2);
-        let expected = Limits {
-            line: Some(1),
-            body: Some(2),
-        };
+        let expected = Limits { line: Some(1), body: Some(2) };
         assert_eq!(settings.get(), Some(&expected));
         assert_eq!(settings.of::<Names>(), Names(vec!["a"]));
     }
@@ -153,18 +150,12 @@ mod tests {
     #[test]
     fn inner_wins_where_it_is_set() {
         let mut outer = Settings::default();
-        *outer.of_mut() = Limits {
-            line: Some(1),
-            body: Some(2),
-        };
+        *outer.of_mut() = Limits { line: Some(1), body: Some(2) };
         let mut inner = Settings::default();
         inner.of_mut::<Limits>().body = Some(3);
         inner.of_mut::<Names>().0.push("inner");
         outer.merge(&inner);
-        let expected = Limits {
-            line: Some(1),
-            body: Some(3),
-        };
+        let expected = Limits { line: Some(1), body: Some(3) };
         assert_eq!(outer.of::<Limits>(), expected);
         assert_eq!(outer.of::<Names>(), Names(vec!["inner"]));
         assert_eq!(inner.of::<Limits>().line, None);

@@ -23,14 +23,8 @@ impl Source {
     pub(super) fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         let text = text.into();
         let ends = text.match_indices('\n').map(|(at, _)| at + 1);
-        let starts = std::iter::once(0)
-            .chain(ends.filter(|&at| at < text.len()))
-            .collect();
-        Self {
-            path: path.into(),
-            text,
-            starts,
-        }
+        let starts = std::iter::once(0).chain(ends.filter(|&at| at < text.len())).collect();
+        Self { path: path.into(), text, starts }
     }
 
     /// Reads a file. One that is not UTF-8 is read all the same, so that its other problems are
@@ -48,9 +42,7 @@ impl Source {
             return Err(io::Error::other("not a regular file"));
         }
         let mut bytes = Vec::new();
-        File::open(path)?
-            .take(FILE_LEN_MAX + 1)
-            .read_to_end(&mut bytes)?;
+        File::open(path)?.take(FILE_LEN_MAX + 1).read_to_end(&mut bytes)?;
         if u64::try_from(bytes.len()).is_ok_and(|len| len > FILE_LEN_MAX) {
             return Err(io::Error::other("larger than 64 MiB"));
         }
@@ -121,12 +113,7 @@ impl Place {
 
     /// Bytes of a line of a source; `order` is the line's number in the whole reading.
     pub(super) fn new(source: Arc<Source>, line: u32, span: Range<usize>, order: u32) -> Self {
-        Self {
-            source,
-            line,
-            span,
-            order,
-        }
+        Self { source, line, span, order }
     }
 
     /// The file, or `-C/-c directives`.
@@ -179,13 +166,7 @@ impl fmt::Display for Place {
 
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}:{}",
-            self.file().display(),
-            self.line,
-            self.column()
-        )
+        write!(f, "{}:{}:{}", self.file().display(), self.line, self.column())
     }
 }
 

@@ -24,9 +24,7 @@ const DISTANCE_MAX: usize = 2;
 
 /// The MPMs that define a directive; none if it is not one of theirs.
 pub(super) fn mpms_with(name: &str) -> &'static [&'static str] {
-    let known = MPM_DIRECTIVES
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let known = MPM_DIRECTIVES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     known.map_or(&[], |(_, mpms)| mpms)
 }
 
@@ -130,15 +128,7 @@ mod tests {
     #[test]
     fn far_names() {
         let known = ["Listen", "ListenBacklog", "Timeout", "On"];
-        for name in [
-            "",
-            "O",
-            "Of",
-            "Lixxxn",
-            "ListenBckLg__",
-            "Include",
-            "Listen443",
-        ] {
+        for name in ["", "O", "Of", "Lixxxn", "ListenBckLg__", "Include", "Listen443"] {
             assert_eq!(nearest(name, known), None, "{name}");
         }
         assert_eq!(nearest("Lixxen", known), Some("Listen"));

@@ -49,11 +49,8 @@ impl Files {
         let root = tempfile::tempdir().unwrap();
         // Without links, so that it reads the same everywhere in messages.
         let server_root = root.path().canonicalize().unwrap();
-        let input = Input {
-            file: server_root.join("gearbox.conf"),
-            server_root,
-            ..Input::default()
-        };
+        let input =
+            Input { file: server_root.join("gearbox.conf"), server_root, ..Input::default() };
         let this = Self { root, input };
         for (name, text) in files {
             this.write(name, text);
@@ -102,9 +99,7 @@ impl Files {
         };
         let root = self.root().to_str().unwrap();
         let sentences = problems.into_iter().map(|problem| problem.sentence);
-        sentences
-            .map(|text| text.replace(root, "/etc/gearbox"))
-            .collect()
+        sentences.map(|text| text.replace(root, "/etc/gearbox")).collect()
     }
 }
 
@@ -133,8 +128,7 @@ impl ModuleHost for Modules {
         place: &Place,
     ) -> Result<Loaded, String> {
         let root = server_root.to_owned();
-        self.calls
-            .push((symbol.into(), file.into(), root, format!("{place:?}")));
+        self.calls.push((symbol.into(), file.into(), root, format!("{place:?}")));
         match symbol {
             "mpm_event_module" if self.is_event_loaded => Ok(Loaded::Already),
             "mpm_event_module" => {
@@ -163,10 +157,7 @@ pub(crate) fn module_row(name: &str, id: u32) -> ModuleRow {
         module: "event.c".into(),
         help: String::new(),
         default: String::new(),
-        args: Args::Int {
-            min: 1,
-            max: 20_000,
-        },
+        args: Args::Int { min: 1, max: 20_000 },
         id,
         alias_of: None,
         repeatable: false,
@@ -199,11 +190,7 @@ pub(crate) fn mpm_rows() -> Vec<ModuleRow> {
             repeatable: true,
             ..module_row("QueueLength", 4)
         },
-        ModuleRow {
-            hidden: true,
-            deprecated: true,
-            ..module_row("EventTestHook", 5)
-        },
+        ModuleRow { hidden: true, deprecated: true, ..module_row("EventTestHook", 5) },
     ]
 }
 
@@ -251,55 +238,22 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         help: "A port number or a numeric IP address and a port number",
         set: listen,
-        ..row(
-            "Listen",
-            Args::Words {
-                min: 1,
-                max: usize::MAX,
-            },
-        )
+        ..row("Listen", Args::Words { min: 1, max: usize::MAX })
     },
     Row {
         default: "On",
         help: "Whether persistent connections should be On or Off",
         ..row("KeepAlive", Args::Flag)
     },
-    row(
-        "ListenBacklog",
-        Args::Int {
-            min: 1,
-            max: 65_535,
-        },
-    ),
-    row(
-        "LimitRequestBody",
-        Args::Size {
-            min: 0,
-            max: 1 << 40,
-        },
-    ),
+    row("ListenBacklog", Args::Int { min: 1, max: 65_535 }),
+    row("LimitRequestBody", Args::Size { min: 0, max: 1 << 40 }),
     row(
         "Timeout",
-        Args::Duration {
-            min: Duration::from_secs(1),
-            max: Duration::from_secs(86_400),
-        },
+        Args::Duration { min: Duration::from_secs(1), max: Duration::from_secs(86_400) },
     ),
-    row(
-        "Factor",
-        Args::Float {
-            min: 1.0,
-            max: 10.0,
-        },
-    ),
-    Row {
-        contexts: Contexts::ANYWHERE,
-        ..row("Name", Args::Word)
-    },
-    Row {
-        contexts: Contexts::SERVER.or(Contexts::SECTION),
-        ..row("DocumentRoot", Args::Path)
-    },
+    row("Factor", Args::Float { min: 1.0, max: 10.0 }),
+    Row { contexts: Contexts::ANYWHERE, ..row("Name", Args::Word) },
+    Row { contexts: Contexts::SERVER.or(Contexts::SECTION), ..row("DocumentRoot", Args::Path) },
     row("ServerTokens", Args::Enum(&["Full", "OS", "Minimal"])),
     Row {
         contexts: Contexts::SECTION,

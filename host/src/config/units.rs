@@ -57,9 +57,7 @@ impl Bytes {
 impl Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
-        let unit = units
-            .into_iter()
-            .find(|(unit, _)| self.0 != 0 && self.0.is_multiple_of(*unit));
+        let unit = units.into_iter().find(|(unit, _)| self.0 != 0 && self.0.is_multiple_of(*unit));
         let (unit, name) = unit.unwrap_or((1, ""));
         write!(f, "{}{name}", self.0 / unit)
     }

@@ -24,9 +24,7 @@ const UNSUPPORTED_SECTIONS: [&str; 11] = [
 /// A section that is neither `<Directory>` nor `<Location>`.
 pub(super) fn section(name: &Word) -> Problem {
     let written = &name.text;
-    let unsupported = UNSUPPORTED_SECTIONS
-        .iter()
-        .find(|known| known.eq_ignore_ascii_case(written));
+    let unsupported = UNSUPPORTED_SECTIONS.iter().find(|known| known.eq_ignore_ascii_case(written));
     if let Some(known) = unsupported {
         let sentence = format!("<{known}> sections are not supported yet");
         return Problem::error(&name.place, sentence);

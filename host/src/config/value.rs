@@ -59,10 +59,7 @@ where
     S: AsRef<str>,
 {
     let Words { words, unclosed } = match args {
-        Args::Raw => Words {
-            words: rest.raw().into_iter().collect(),
-            unclosed: None,
-        },
+        Args::Raw => Words { words: rest.raw().into_iter().collect(), unclosed: None },
         _ => rest.words(),
     };
     problems.extend(unclosed.as_ref().map(sections::unclosed_quote));
@@ -107,12 +104,8 @@ where
             ranged(subject, words, units::duration, &(min..=max), wanted).map(Value::Duration)
         }
         &Args::Float { min, max } => {
-            let wanted = || {
-                within(
-                    "a number",
-                    bounds(min, -units::FRACTION_MAX, max, units::FRACTION_MAX),
-                )
-            };
+            let wanted =
+                || within("a number", bounds(min, -units::FRACTION_MAX, max, units::FRACTION_MAX));
             ranged(subject, words, units::fraction, &(min..=max), wanted).map(Value::Float)
         }
         Args::Word => Ok(Value::Word(one(subject, words)?.to_owned())),
@@ -147,9 +140,7 @@ fn choice<S: AsRef<str>>(
     names: &[S],
 ) -> Result<Value, Fault> {
     let text = one(subject, words)?;
-    let index = names
-        .iter()
-        .position(|name| name.as_ref().eq_ignore_ascii_case(text));
+    let index = names.iter().position(|name| name.as_ref().eq_ignore_ascii_case(text));
     index.map(Value::Enum).ok_or_else(|| {
         let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
         let listed = match names.split_last() {

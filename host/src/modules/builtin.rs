@@ -34,9 +34,7 @@ impl Builtin {
 
     /// The built-in module of this name, symbol or source file.
     pub fn find(name: &str) -> Option<&'static Self> {
-        BUILTINS
-            .iter()
-            .find(|builtin| builtin.symbol == name || builtin.source == name)
+        BUILTINS.iter().find(|builtin| builtin.symbol == name || builtin.source == name)
     }
 
     /// What to say about a `LoadModule` line that names it.
@@ -53,10 +51,7 @@ mod tests {
     fn found_under_either_name() {
         let dir = Builtin::find("dir_module").unwrap();
         assert_eq!(Builtin::find("mod_dir.c"), Some(dir));
-        assert_eq!(
-            dir.note(),
-            "dir_module is built in; no file is loaded for it"
-        );
+        assert_eq!(dir.note(), "dir_module is built in; no file is loaded for it");
         assert_eq!(Builtin::find("rewrite_module"), None);
         assert_eq!(Builtin::find("mpm_event_module"), None);
     }

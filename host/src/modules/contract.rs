@@ -28,11 +28,7 @@ pub struct HostOffer {
 impl HostOffer {
     /// The contract this host was compiled with, and these capabilities.
     pub const fn new(caps: u64) -> Self {
-        Self {
-            abi_major: ABI_MAJOR,
-            abi_minor: ABI_MINOR,
-            caps,
-        }
+        Self { abi_major: ABI_MAJOR, abi_minor: ABI_MINOR, caps }
     }
 }
 
@@ -40,11 +36,8 @@ impl HostOffer {
 pub(super) const DESCRIPTOR_LEN: usize = size_of::<Descriptor>();
 
 /// Byte order of this machine, in the contract's numbers.
-pub(super) const ENDIAN: u8 = if cfg!(target_endian = "little") {
-    ENDIAN_LITTLE
-} else {
-    ENDIAN_BIG
-};
+pub(super) const ENDIAN: u8 =
+    if cfg!(target_endian = "little") { ENDIAN_LITTLE } else { ENDIAN_BIG };
 
 /// True while the contract is a draft, which host and plug-in must share exactly.
 const DRAFT: bool = INCOMPAT_KNOWN & INCOMPAT_DRAFT != 0;
@@ -152,10 +145,7 @@ impl Numbers {
             });
         }
         if self.layout_id != LAYOUT_ID {
-            return Err(ContractFault::DraftLayout {
-                found: self.layout_id,
-                host,
-            });
+            return Err(ContractFault::DraftLayout { found: self.layout_id, host });
         }
         Ok(())
     }

@@ -72,10 +72,8 @@ pub(super) fn read(
         directives.push(directive);
     }
     for directive in &directives {
-        check_alias(&directives, directive).map_err(|fault| DirectiveFault::Row {
-            which: directive.name.clone(),
-            fault,
-        })?;
+        check_alias(&directives, directive)
+            .map_err(|fault| DirectiveFault::Row { which: directive.name.clone(), fault })?;
     }
     Ok(directives)
 }
@@ -93,11 +91,7 @@ fn read_row(mapped: &Mapped, address: usize, stride: usize) -> Result<PluginDire
     let row: Directive = mapped.read(address).map_err(RowFault::Row)?;
     for tail in (STRIDE_MIN..stride).step_by(size_of::<usize>()) {
         // A newer element may have more members; one that is set means something to its author.
-        if mapped
-            .read::<usize>(address + tail)
-            .map_err(RowFault::Row)?
-            != 0
-        {
+        if mapped.read::<usize>(address + tail).map_err(RowFault::Row)? != 0 {
             return Err(RowFault::Tail(tail));
         }
     }
@@ -171,9 +165,8 @@ fn enum_names(mapped: &Mapped, row: &Directive) -> Result<Vec<String>, RowFault>
     let mut names: Vec<String> = Vec::new();
     let mut at = row.enum_names.addr();
     for _ in 0..row.enum_count {
-        let pointer: usize = mapped
-            .read(at)
-            .map_err(|fault| RowFault::Text("enum_names", fault))?;
+        let pointer: usize =
+            mapped.read(at).map_err(|fault| RowFault::Text("enum_names", fault))?;
         let name = mapped
             .read_text(pointer, TEXT_MAX)
             .map_err(|fault| RowFault::Text("name among enum_names", fault))?;
@@ -209,7 +202,5 @@ fn check_alias(all: &[PluginDirective], directive: &PluginDirective) -> Result<(
 }
 
 fn find<'a>(directives: &'a [PluginDirective], name: &str) -> Option<&'a PluginDirective> {
-    directives
-        .iter()
-        .find(|directive| directive.name.eq_ignore_ascii_case(name))
+    directives.iter().find(|directive| directive.name.eq_ignore_ascii_case(name))
 }

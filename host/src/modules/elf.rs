@@ -36,16 +36,8 @@ const TABLES: &[(elf::DynamicTag, Option<elf::DynamicTag>, &str)] = &[
     (elf::DT_VERSYM, None, "symbol versions"),
     (elf::DT_VERNEED, None, "symbol versions"),
     (elf::DT_VERDEF, None, "symbol versions"),
-    (
-        elf::DT_INIT_ARRAY,
-        Some(elf::DT_INIT_ARRAYSZ),
-        "constructors",
-    ),
-    (
-        elf::DT_FINI_ARRAY,
-        Some(elf::DT_FINI_ARRAYSZ),
-        "destructors",
-    ),
+    (elf::DT_INIT_ARRAY, Some(elf::DT_INIT_ARRAYSZ), "constructors"),
+    (elf::DT_FINI_ARRAY, Some(elf::DT_FINI_ARRAYSZ), "destructors"),
     (elf::DT_INIT, None, "constructors"),
     (elf::DT_FINI, None, "destructors"),
 ];
@@ -65,15 +57,9 @@ impl<'data> SharedObject<'data> {
         let header = Header::parse(bytes).map_err(|_| ElfFault::Damaged("file header"))?;
         ident::check_machine(header)?;
         check_complete(header, bytes)?;
-        let segments = header
-            .program_headers(E, bytes)
-            .map_err(|_| ElfFault::Damaged("program headers"))?;
-        let mut object = Self {
-            bytes,
-            header,
-            segments,
-            dynamic: &[],
-        };
+        let segments =
+            header.program_headers(E, bytes).map_err(|_| ElfFault::Damaged("program headers"))?;
+        let mut object = Self { bytes, header, segments, dynamic: &[] };
         object.check_segments()?;
         let dynamic = object.find_dynamic();
         object.dynamic = dynamic.ok_or(ElfFault::Damaged("dynamic section"))?;
@@ -89,8 +75,7 @@ impl<'data> SharedObject<'data> {
         self.loads().find_map(|segment| {
             let offset = address.checked_sub(word(segment.p_vaddr(E)))?;
             let data = segment.data(E, self.bytes).ok()?;
-            data.get(usize::try_from(offset).ok()?..)
-                .filter(|rest| !rest.is_empty())
+            data.get(usize::try_from(offset).ok()?..).filter(|rest| !rest.is_empty())
         })
     }
 
@@ -123,9 +108,7 @@ impl<'data> SharedObject<'data> {
     }
 
     fn loads(&self) -> impl Iterator<Item = &'data ProgramHeader> {
-        self.segments
-            .iter()
-            .filter(|segment| segment.p_type(E) == elf::PT_LOAD)
+        self.segments.iter().filter(|segment| segment.p_type(E) == elf::PT_LOAD)
     }
 
     fn tag(&self, tag: elf::DynamicTag) -> Option<u64> {
@@ -148,14 +131,10 @@ impl<'data> SharedObject<'data> {
         let count = if let Some(at) = self.tag(elf::DT_GNU_HASH) {
             let hashes = GnuHashTable::<Header>::parse(E, self.mapped_from(at)?).ok()?;
             // An object that exports nothing has an empty table; what it imports comes before.
-            hashes
-                .symbol_table_length(E)
-                .unwrap_or(hashes.symbol_base())
+            hashes.symbol_table_length(E).unwrap_or(hashes.symbol_base())
         } else {
             let at = self.tag(elf::DT_HASH)?;
-            HashTable::<Header>::parse(E, self.mapped_from(at)?)
-                .ok()?
-                .symbol_table_length()
+            HashTable::<Header>::parse(E, self.mapped_from(at)?).ok()?.symbol_table_length()
         };
         usize::try_from(count).ok()
     }
@@ -173,17 +152,12 @@ impl<'data> SharedObject<'data> {
             if in_file > in_memory || start < end {
                 return Err(ElfFault::Damaged("segments"));
             }
-            end = start
-                .checked_add(in_memory)
-                .ok_or(ElfFault::Damaged("segments"))?;
+            end = start.checked_add(in_memory).ok_or(ElfFault::Damaged("segments"))?;
         }
         if end == 0 {
             return Err(ElfFault::Damaged("segments"));
         }
-        let tls = self
-            .segments
-            .iter()
-            .filter(|segment| segment.p_type(E) == elf::PT_TLS);
+        let tls = self.segments.iter().filter(|segment| segment.p_type(E) == elf::PT_TLS);
         for segment in tls {
             self.check_mapped(
                 word(segment.p_vaddr(E)),
@@ -202,9 +176,7 @@ impl<'data> SharedObject<'data> {
         let len = usize::try_from(word(header.p_filesz(E))).ok()?;
         let bytes = self.mapped(word(header.p_vaddr(E)), len)?;
         let entries = object::pod::slice_from_all_bytes::<Dyn>(bytes).ok()?;
-        let end = entries
-            .iter()
-            .position(|entry| entry.tag(E) == elf::DT_NULL)?;
+        let end = entries.iter().position(|entry| entry.tag(E) == elf::DT_NULL)?;
         entries.get(..end)
     }
 
@@ -213,9 +185,7 @@ impl<'data> SharedObject<'data> {
         let table = self.mapped_from(self.tag(elf::DT_SYMTAB)?)?;
         let (symbols, _) =
             object::pod::slice_from_bytes::<Sym>(table, self.symbol_count()?).ok()?;
-        let named = symbols
-            .iter()
-            .map(|symbol| Some((symbol.name(E, names).ok()?, symbol)));
+        let named = symbols.iter().map(|symbol| Some((symbol.name(E, names).ok()?, symbol)));
         named.collect()
     }
 
@@ -235,11 +205,7 @@ impl<'data> SharedObject<'data> {
             let start = word(segment.p_vaddr(E));
             at >= start && end <= start.saturating_add(word(segment.p_memsz(E)))
         });
-        if len == 0 || inside {
-            Ok(())
-        } else {
-            Err(ElfFault::Damaged(what))
-        }
+        if len == 0 || inside { Ok(()) } else { Err(ElfFault::Damaged(what)) }
     }
 }
 
@@ -252,16 +218,8 @@ pub(super) fn word(word: impl Into<u64>) -> u64 {
 /// finds a copy that broke off even where nothing of it would be missed when loading.
 fn check_complete(header: &Header, bytes: &[u8]) -> Result<(), ElfFault> {
     let tables = [
-        (
-            word(header.e_phoff(E)),
-            header.e_phentsize(E),
-            header.e_phnum(E),
-        ),
-        (
-            word(header.e_shoff(E)),
-            header.e_shentsize(E),
-            header.e_shnum(E),
-        ),
+        (word(header.e_phoff(E)), header.e_phentsize(E), header.e_phnum(E)),
+        (word(header.e_shoff(E)), header.e_shentsize(E), header.e_shnum(E)),
     ];
     for (offset, size, count) in tables {
         let needed = offset.saturating_add(u64::from(size) * u64::from(count));

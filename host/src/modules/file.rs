@@ -73,10 +73,7 @@ impl ModuleFile {
 
         let len = metadata.len();
         let mut bytes = Vec::new();
-        (&mut file)
-            .take(FILE_MAX)
-            .read_to_end(&mut bytes)
-            .map_err(FileFault::Unreadable)?;
+        (&mut file).take(FILE_MAX).read_to_end(&mut bytes).map_err(FileFault::Unreadable)?;
         if usize::try_from(len) != Ok(bytes.len()) {
             return Err(FileFault::Changed);
         }
@@ -91,11 +88,7 @@ impl ModuleFile {
     /// Checks that `path` still leads to this file, with the content that was read.
     pub(super) fn check_in_place(&self, path: &Path) -> Result<(), FileFault> {
         let metadata = fs::metadata(path).map_err(|_| FileFault::Changed)?;
-        if Identity::from(&metadata) == self.identity {
-            Ok(())
-        } else {
-            Err(FileFault::Changed)
-        }
+        if Identity::from(&metadata) == self.identity { Ok(()) } else { Err(FileFault::Changed) }
     }
 }
 
@@ -130,9 +123,7 @@ fn check_trust(metadata: &Metadata, path: &Path) -> Result<(), FileFault> {
     }
     let real = fs::canonicalize(path).map_err(FileFault::Unreadable)?;
     for directory in [path.parent(), real.parent()].into_iter().flatten() {
-        let mode = fs::metadata(directory)
-            .map_err(FileFault::Unreadable)?
-            .mode();
+        let mode = fs::metadata(directory).map_err(FileFault::Unreadable)?.mode();
         if mode & WORLD_WRITABLE != 0 && mode & STICKY == 0 {
             return Err(FileFault::WorldWritableDirectory {
                 directory: directory.to_owned(),
@@ -181,10 +172,7 @@ impl FileFault {
             .collect();
         beside.sort_unstable();
         let wanted = path.file_name().unwrap_or_default().to_string_lossy();
-        let usual = format!(
-            "mod_{}.so",
-            symbol.strip_suffix("_module").unwrap_or(symbol)
-        );
+        let usual = format!("mod_{}.so", symbol.strip_suffix("_module").unwrap_or(symbol));
         let meant = beside
             .iter()
             .map(|name| (edits(name, &wanted), name))
@@ -203,9 +191,7 @@ fn edits(a: &str, b: &str) -> usize {
         let mut next = vec![left];
         for (to, above) in b.chars().zip(row.windows(2)) {
             let &[diagonal, above] = above else { break };
-            left = (diagonal + usize::from(from != to))
-                .min(above + 1)
-                .min(left + 1);
+            left = (diagonal + usize::from(from != to)).min(above + 1).min(left + 1);
             next.push(left);
         }
         row = next;

@@ -7,18 +7,12 @@ use super::elf::{E, Header};
 use super::refusal::ElfFault;
 
 /// The class of this machine's files.
-pub(super) const CLASS: elf::FileClass = if cfg!(target_pointer_width = "64") {
-    elf::ELFCLASS64
-} else {
-    elf::ELFCLASS32
-};
+pub(super) const CLASS: elf::FileClass =
+    if cfg!(target_pointer_width = "64") { elf::ELFCLASS64 } else { elf::ELFCLASS32 };
 
 /// The byte order of this machine's files.
-pub(super) const ENCODING: elf::DataEncoding = if cfg!(target_endian = "little") {
-    elf::ELFDATA2LSB
-} else {
-    elf::ELFDATA2MSB
-};
+pub(super) const ENCODING: elf::DataEncoding =
+    if cfg!(target_endian = "little") { elf::ELFDATA2LSB } else { elf::ELFDATA2MSB };
 
 /// The machine the host was compiled for; `None` = left to the system's loader.
 pub(super) const MACHINE: Option<elf::Machine> = if cfg!(target_arch = "x86_64") {
@@ -104,18 +98,10 @@ fn describe(bytes: &[u8]) -> String {
     if let Some(text) = as_text(sample) {
         let first = text.lines().next().unwrap_or_default().trim_end();
         let shown: String = first.chars().take(TEXT_SHOWN).collect();
-        let kind = if text.starts_with("#!") {
-            "a script"
-        } else {
-            "text"
-        };
+        let kind = if text.starts_with("#!") { "a script" } else { "text" };
         return format!("{kind} (\"{shown}\")");
     }
-    let shown: Vec<String> = bytes
-        .iter()
-        .take(BYTES_SHOWN)
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let shown: Vec<String> = bytes.iter().take(BYTES_SHOWN).map(|b| format!("{b:02x}")).collect();
     format!("something unknown (bytes {})", shown.join(" "))
 }
 

@@ -20,11 +20,7 @@ const NGINX: &[u8] = b"ngx_modules";
 
 /// Where httpd's `module` struct has its cookie, and the part of the cookie that does not change
 /// with the version: `AP2` and a digit.
-const HTTPD_COOKIE_AT: usize = if cfg!(target_pointer_width = "64") {
-    40
-} else {
-    24
-};
+const HTTPD_COOKIE_AT: usize = if cfg!(target_pointer_width = "64") { 40 } else { 24 };
 const HTTPD_COOKIE: &[u8] = b"AP2";
 
 /// A file that holds the descriptor asked for, made for this host. Addresses are the file's own.
@@ -33,10 +29,7 @@ pub(super) struct Inspected {
     /// Address of the descriptor.
     pub(super) descriptor_at: u64,
     /// Address of abi_stable's record, if it has one.
-    #[cfg_attr(
-        not(feature = "layout-check"),
-        expect(dead_code, reason = "for the layout check")
-    )]
+    #[cfg_attr(not(feature = "layout-check"), expect(dead_code, reason = "for the layout check"))]
     pub(super) layout_at: Option<u64>,
     /// The descriptor's numbers.
     pub(super) numbers: Numbers,
@@ -45,10 +38,7 @@ pub(super) struct Inspected {
 /// Looks for the descriptor `symbol` in a file and compares its numbers with the host's.
 pub(super) fn inspect(bytes: &[u8], symbol: &str, offer: HostOffer) -> Result<Inspected, Reason> {
     let object = SharedObject::parse(bytes)?;
-    let symbols = Symbols {
-        object: &object,
-        list: object.symbols()?,
-    };
+    let symbols = Symbols { object: &object, list: object.symbols()? };
     let Some(found) = symbols.find(symbol.as_bytes()) else {
         return Err(symbols.why_absent(symbol).into());
     };
@@ -75,15 +65,9 @@ impl<'data> Symbols<'data> {
     /// The symbol of this name; a definition before a use.
     fn find(&self, name: &[u8]) -> Option<&'data Sym> {
         let named = self.list.iter().filter(|(other, _)| *other == name);
-        let mut named = named
-            .map(|(_, symbol)| *symbol)
-            .filter(|symbol| !symbol.is_local());
+        let mut named = named.map(|(_, symbol)| *symbol).filter(|symbol| !symbol.is_local());
         let first = named.next()?;
-        if first.is_undefined(E) {
-            named.next().or(Some(first))
-        } else {
-            Some(first)
-        }
+        if first.is_undefined(E) { named.next().or(Some(first)) } else { Some(first) }
     }
 
     /// The bytes of the symbol, if it can be a descriptor.
@@ -98,19 +82,13 @@ impl<'data> Symbols<'data> {
             _ => return Err(SymbolFault::NotData("a label without a type")),
         }
         if let Some((cookie, api)) = self.httpd_module(symbol) {
-            return Err(SymbolFault::Httpd {
-                holds: None,
-                cookie,
-                api,
-            });
+            return Err(SymbolFault::Httpd { holds: None, cookie, api });
         }
         let size = word(symbol.st_size(E));
         if size < DESCRIPTOR_LEN as u64 {
             return Err(SymbolFault::TooSmall(size));
         }
-        let bytes = self
-            .data(symbol, DESCRIPTOR_LEN)
-            .and_then(<[u8]>::first_chunk);
+        let bytes = self.data(symbol, DESCRIPTOR_LEN).and_then(<[u8]>::first_chunk);
         let bytes = bytes.ok_or(SymbolFault::NotInFile)?;
         if !word(symbol.st_value(E)).is_multiple_of(align_of::<Descriptor>() as u64) {
             return Err(SymbolFault::Misaligned);
@@ -127,10 +105,7 @@ impl<'data> Symbols<'data> {
         if !mpms.is_empty() {
             return SymbolFault::OtherMpm(mpms);
         }
-        if self
-            .find(NGINX)
-            .is_some_and(|symbol| !symbol.is_undefined(E))
-        {
+        if self.find(NGINX).is_some_and(|symbol| !symbol.is_undefined(E)) {
             return SymbolFault::Nginx;
         }
         let mut httpd = self.list.iter().filter_map(|(name, symbol)| {
@@ -150,8 +125,7 @@ impl<'data> Symbols<'data> {
     }
 
     fn is_mpm(&self, symbol: &Sym) -> bool {
-        self.data(symbol, DESCRIPTOR_LEN)
-            .is_some_and(|data| data.starts_with(&MAGIC.to_ne_bytes()))
+        self.data(symbol, DESCRIPTOR_LEN).is_some_and(|data| data.starts_with(&MAGIC.to_ne_bytes()))
     }
 
     /// Cookie and version of httpd's programming interface, if the symbol is a module of httpd.

@@ -52,22 +52,15 @@ fn check_record(mapped: &Mapped, record: usize) -> Result<(), Reason> {
 fn explain(differences: &AbiInstabilityErrors) -> String {
     let mut lines = Vec::new();
     for difference in &differences.errors {
-        let way = difference
-            .stack_trace
-            .iter()
-            .filter_map(|step| match &step.expected {
-                TLFieldOrFunction::Field(field) => Some(field.name()),
-                TLFieldOrFunction::Function(_) => None,
-            });
+        let way = difference.stack_trace.iter().filter_map(|step| match &step.expected {
+            TLFieldOrFunction::Field(field) => Some(field.name()),
+            TLFieldOrFunction::Function(_) => None,
+        });
         let way: Vec<&str> = std::iter::once("mpm_descriptor").chain(way).collect();
         // What stands before the first of these words describes the types around the difference.
         for words in difference.to_string().split("\nError:").skip(1) {
             let words: Vec<&str> = words.split_whitespace().collect();
-            lines.push(format!(
-                "  {}: {}",
-                way.join("."),
-                one_line(&words.join(" "))
-            ));
+            lines.push(format!("  {}: {}", way.join("."), one_line(&words.join(" "))));
         }
     }
     lines.truncate(DIFFERENCES_MAX);
@@ -96,10 +89,8 @@ mod tests {
     use super::*;
 
     static SAME: LayoutRecord = LayoutRecord::THIS;
-    static OTHER_TYPE: LayoutRecord = LayoutRecord {
-        header: AbiHeader::VALUE,
-        layout: <Ops as StableAbi>::LAYOUT,
-    };
+    static OTHER_TYPE: LayoutRecord =
+        LayoutRecord { header: AbiHeader::VALUE, layout: <Ops as StableAbi>::LAYOUT };
 
     /// What `LayoutRecord` is to the loader: a header and an address.
     #[repr(C)]
@@ -126,10 +117,7 @@ mod tests {
         let expected = "its types are laid out differently from this host's; rebuild it with this \
                         host's mpm-abi";
         assert_eq!(line, expected);
-        assert!(
-            explanation.contains("Descriptor") && explanation.contains("Ops"),
-            "{text}"
-        );
+        assert!(explanation.contains("Descriptor") && explanation.contains("Ops"), "{text}");
     }
 
     #[test]
@@ -147,10 +135,7 @@ mod tests {
 
     #[test]
     fn pointers_that_lead_elsewhere() {
-        static NOWHERE: Forged = Forged {
-            header: AbiHeader::VALUE,
-            layout: 16,
-        };
+        static NOWHERE: Forged = Forged { header: AbiHeader::VALUE, layout: 16 };
         let expected = "its layout record (__layout) points outside the module (0x10)";
         assert_eq!(check_here(&NOWHERE), Err(expected.to_owned()));
         let on_the_heap = Box::new(LayoutRecord::THIS);
@@ -160,9 +145,6 @@ mod tests {
     #[test]
     fn the_symbol_is_the_contracts() {
         assert_eq!(inspect::LAYOUT_SUFFIX, LAYOUT_SUFFIX);
-        assert_eq!(
-            size_of::<Descriptor>(),
-            mpm_abi::version::HEADER_SIZE as usize
-        );
+        assert_eq!(size_of::<Descriptor>(), mpm_abi::version::HEADER_SIZE as usize);
     }
 }

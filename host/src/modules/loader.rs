@@ -29,9 +29,7 @@ impl Object {
     /// Where something of the file is in memory; 0, where nothing is, if it cannot be.
     pub(super) fn address(&self, in_file: u64) -> usize {
         let in_file = usize::try_from(in_file).ok();
-        in_file
-            .and_then(|in_file| self.bias.checked_add(in_file))
-            .unwrap_or(0)
+        in_file.and_then(|in_file| self.bias.checked_add(in_file)).unwrap_or(0)
     }
 }
 
@@ -74,10 +72,7 @@ fn refused(error: &libloading::Error, path: &Path) -> LoadFault {
 
 /// The object whose memory holds `address`.
 pub(super) fn object_at(address: usize) -> Option<Object> {
-    let mut search = Search {
-        address,
-        found: None,
-    };
+    let mut search = Search { address, found: None };
     // SAFETY: `visit` takes what it is called with for what the system says it is, and the pointer
     // to `search`, which lives until the call returns, for a `Search`.
     unsafe { libc::dl_iterate_phdr(Some(visit), ptr::from_mut(&mut search).cast()) };
@@ -108,10 +103,7 @@ unsafe extern "C" fn visit(
     let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
     let bias = info.dlpi_addr as usize;
     let segments: Vec<Segment> = headers.iter().filter_map(|it| segment(it, bias)).collect();
-    if !segments
-        .iter()
-        .any(|segment| segment.addresses.contains(&search.address))
-    {
+    if !segments.iter().any(|segment| segment.addresses.contains(&search.address)) {
         return 0;
     }
     let name = if info.dlpi_name.is_null() {

@@ -76,9 +76,7 @@ impl Mapped {
     pub(super) fn read_text(&self, address: usize, max: usize) -> Result<String, PointerFault> {
         let mut bytes = Vec::new();
         loop {
-            let at = address
-                .checked_add(bytes.len())
-                .ok_or(PointerFault::Outside(address))?;
+            let at = address.checked_add(bytes.len()).ok_or(PointerFault::Outside(address))?;
             match self.read::<[u8; 1]>(at) {
                 Ok([0]) => break,
                 Ok(_) if bytes.len() == max => return Err(PointerFault::Endless(max)),
@@ -107,17 +105,11 @@ impl Mapped {
         if !address.is_multiple_of(align) {
             return Err(PointerFault::Misaligned(address));
         }
-        let end = address
-            .checked_add(len)
-            .ok_or(PointerFault::Outside(address))?;
+        let end = address.checked_add(len).ok_or(PointerFault::Outside(address))?;
         let holds = |segment: &Segment| {
             segment.readable && address >= segment.addresses.start && end <= segment.addresses.end
         };
-        if self.segments.iter().any(holds) {
-            Ok(())
-        } else {
-            Err(PointerFault::Outside(address))
-        }
+        if self.segments.iter().any(holds) { Ok(()) } else { Err(PointerFault::Outside(address)) }
     }
 
     /// True if code of the object stands at `address`.
@@ -136,11 +128,7 @@ impl Mapped {
             readable: false,
             executable: true,
         };
-        let data = Segment {
-            addresses,
-            readable: true,
-            executable: false,
-        };
+        let data = Segment { addresses, readable: true, executable: false };
         // SAFETY: the words live as long as the process and are never written (*mapped*).
         unsafe { Self::new(vec![data, code]) }
     }

@@ -31,15 +31,14 @@ mod file;
 mod ident;
 mod inspect;
 #[cfg(feature = "layout-check")]
-#[expect(
-    unsafe_code,
-    reason = "hands abi_stable's own record back to abi_stable"
-)]
+#[expect(unsafe_code, reason = "hands abi_stable's own record back to abi_stable")]
 mod layout;
 #[expect(unsafe_code, reason = "dlopen, dlsym and dl_iterate_phdr")]
 mod loader;
 #[expect(unsafe_code, reason = "copies bytes out of a loaded object")]
 mod mapped;
+#[expect(unsafe_code, reason = "calls the plug-in's functions")]
+pub mod mpm;
 #[cfg(test)]
 mod tests;
 mod validate;

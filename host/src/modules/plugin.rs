@@ -95,12 +95,8 @@ impl PluginDirective {
             return None;
         };
         let (min, max) = (range.start(), range.end());
-        (min == max).then(|| {
-            format!(
-                "directive {} takes no value but {min}, its min and max",
-                self.name
-            )
-        })
+        (min == max)
+            .then(|| format!("directive {} takes no value but {min}, its min and max", self.name))
     }
 }
 

@@ -107,10 +107,7 @@ pub(super) fn metadata(
     };
     let needed = symbol.strip_suffix("_module");
     if needed != Some(metadata.name.as_str()) {
-        return Err(TableFault::Name {
-            found: metadata.name,
-            needed: needed.map(str::to_owned),
-        });
+        return Err(TableFault::Name { found: metadata.name, needed: needed.map(str::to_owned) });
     }
     Ok(metadata)
 }
@@ -127,14 +124,9 @@ pub(super) fn ops(mapped: &Mapped, descriptor: &Descriptor) -> Result<Ops, Table
     }
     let len = size as usize;
     if len < OPS_MIN {
-        return Err(TableFault::OpsShort {
-            found: size,
-            needed: OPS_MIN,
-        });
+        return Err(TableFault::OpsShort { found: size, needed: OPS_MIN });
     }
-    mapped
-        .check_extent(address, len, align_of::<Ops>())
-        .map_err(TableFault::Ops)?;
+    mapped.check_extent(address, len, align_of::<Ops>()).map_err(TableFault::Ops)?;
     for entry in ENTRIES.iter().filter(|entry| entry.at < len) {
         let function: usize = mapped.read(address + entry.at).map_err(TableFault::Ops)?;
         check_entry(mapped, descriptor, entry, function)?;
@@ -143,10 +135,7 @@ pub(super) fn ops(mapped: &Mapped, descriptor: &Descriptor) -> Result<Ops, Table
     if ops.reserved != 0 {
         return Err(TableFault::OpsReserved(ops.reserved));
     }
-    Ok(Ops {
-        struct_size: size_of::<Ops>() as u32,
-        ..ops
-    })
+    Ok(Ops { struct_size: size_of::<Ops>() as u32, ..ops })
 }
 
 fn check_entry(
@@ -160,22 +149,15 @@ fn check_entry(
         return if mapped.is_code(function) {
             Ok(())
         } else {
-            Err(TableFault::OpOutside {
-                entry: name,
-                address: function,
-            })
+            Err(TableFault::OpOutside { entry: name, address: function })
         };
     }
     let forks = descriptor.flags_compat & FLAG_FORKS != 0;
     match entry.needed {
-        Needed::Always => Err(TableFault::OpMissing {
-            entry: name,
-            because: "is mandatory",
-        }),
-        Needed::WithForks if forks => Err(TableFault::OpMissing {
-            entry: name,
-            because: "is mandatory with FLAG_FORKS",
-        }),
+        Needed::Always => Err(TableFault::OpMissing { entry: name, because: "is mandatory" }),
+        Needed::WithForks if forks => {
+            Err(TableFault::OpMissing { entry: name, because: "is mandatory with FLAG_FORKS" })
+        }
         Needed::WithDirectives if descriptor.directive_count > 0 => Err(TableFault::OpMissing {
             entry: name,
             because: "is mandatory for a module with directives",
@@ -193,15 +175,8 @@ mod tests {
     /// A function added to the contract must be added here, or it would go unchecked.
     #[test]
     fn every_function_is_listed() {
-        let table = LAYOUTS
-            .iter()
-            .find(|layout| layout.name == "mpm_ops")
-            .unwrap();
-        let functions = table
-            .fields
-            .iter()
-            .skip(2)
-            .map(|field| (field.name, field.offset));
+        let table = LAYOUTS.iter().find(|layout| layout.name == "mpm_ops").unwrap();
+        let functions = table.fields.iter().skip(2).map(|field| (field.name, field.offset));
         assert!(functions.eq(ENTRIES.iter().map(|entry| (entry.name, entry.at))));
         let mandatory = ENTRIES.iter().filter(|entry| entry.needed != Needed::Never);
         let end = mandatory.map(|entry| entry.at + size_of::<usize>()).max();

@@ -5,10 +5,7 @@ use super::super::testing::{Files, Modules, names, outline, report, sentences_of
 
 #[test]
 fn define_and_undefine() {
-    assert_eq!(
-        names("Define x 1\nA ${x}\nDefine x 2\nA ${x}${x}"),
-        ["A 1", "A 22"]
-    );
+    assert_eq!(names("Define x 1\nA ${x}\nDefine x 2\nA ${x}${x}"), ["A 1", "A 22"]);
     assert_eq!(names("DEFINE x \"a b\"\nA ${x} \"${x}\""), ["A a b a b"]);
     assert_eq!(names("Define x A\n${x} ${x}"), ["A A"]);
     assert_eq!(
@@ -43,24 +40,15 @@ fn define_gone_wrong() {
              passing -D to the command line.",
         ]
     );
-    assert_eq!(
-        sentences_of_reading("<S>\nDefine a\n</S>"),
-        ["Define not allowed in <S> context"]
-    );
+    assert_eq!(sentences_of_reading("<S>\nDefine a\n</S>"), ["Define not allowed in <S> context"]);
 }
 
 #[test]
 fn includes_stand_in_their_place() {
     let files = Files::new(&[
-        (
-            "gearbox.conf",
-            "A\nInclude conf.d/*.conf\nIncludeOptional none.conf no/*.x\nZ",
-        ),
+        ("gearbox.conf", "A\nInclude conf.d/*.conf\nIncludeOptional none.conf no/*.x\nZ"),
         ("conf.d/b.conf", "B ${x}"),
-        (
-            "conf.d/a.conf",
-            "<S>\nInclude \"sub dir\"\n</S>\nDefine x 1",
-        ),
+        ("conf.d/a.conf", "<S>\nInclude \"sub dir\"\n</S>\nDefine x 1"),
         ("sub dir/1", "In1"),
         ("sub dir/deep/2", "In2"),
     ]);
@@ -69,34 +57,14 @@ fn includes_stand_in_their_place() {
                     included; ignored if the file does not exist or the pattern does not match any \
                     files";
     assert_eq!(tree.problems[0].sentence, sentence);
-    let names: Vec<_> = outline(&tree)
-        .into_iter()
-        .map(|(name, words, _)| (name, words.len()))
-        .collect();
-    let expected = [
-        ("A", 0),
-        ("S", 0),
-        ("In1", 0),
-        ("In2", 0),
-        ("B", 1),
-        ("Z", 0),
-    ];
-    assert_eq!(
-        names,
-        expected.map(|(name, count)| (name.to_owned(), count))
-    );
-    let read: Vec<_> = tree
-        .files
-        .iter()
-        .map(|path| path.strip_prefix(files.root()).unwrap())
-        .collect();
-    let expected = [
-        "gearbox.conf",
-        "conf.d/a.conf",
-        "sub dir/1",
-        "sub dir/deep/2",
-        "conf.d/b.conf",
-    ];
+    let names: Vec<_> =
+        outline(&tree).into_iter().map(|(name, words, _)| (name, words.len())).collect();
+    let expected = [("A", 0), ("S", 0), ("In1", 0), ("In2", 0), ("B", 1), ("Z", 0)];
+    assert_eq!(names, expected.map(|(name, count)| (name.to_owned(), count)));
+    let read: Vec<_> =
+        tree.files.iter().map(|path| path.strip_prefix(files.root()).unwrap()).collect();
+    let expected =
+        ["gearbox.conf", "conf.d/a.conf", "sub dir/1", "sub dir/deep/2", "conf.d/b.conf"];
     assert_eq!(read, expected.map(Path::new));
 }
 
@@ -136,16 +104,10 @@ fn include_loops() {
              /etc/gearbox/b.conf:3 -> /etc/gearbox/a.conf",
         ]
     );
-    let names: Vec<_> = outline(&files.read())
-        .into_iter()
-        .map(|node| node.0)
-        .collect();
+    let names: Vec<_> = outline(&files.read()).into_iter().map(|node| node.0).collect();
     assert_eq!(names, ["KeepAlive", "Factor"]);
     files.write("gearbox.conf", "IncludeOptional gear*.conf");
-    assert_eq!(
-        files.sentences(),
-        ["/etc/gearbox/gearbox.conf includes itself"]
-    );
+    assert_eq!(files.sentences(), ["/etc/gearbox/gearbox.conf includes itself"]);
 }
 
 #[test]
@@ -174,21 +136,14 @@ fn include_depth() {
 #[test]
 fn server_root() {
     let files = Files::new(&[
-        (
-            "gearbox.conf",
-            "ServerRoot sub\nInclude x\nServerRoot none\nServerRoot\nInclude x",
-        ),
+        ("gearbox.conf", "ServerRoot sub\nInclude x\nServerRoot none\nServerRoot\nInclude x"),
         ("sub/x", "A"),
         ("file", ""),
     ]);
     let tree = files.read();
     assert_eq!(tree.server_root(), files.root().join("sub"));
     assert_eq!(outline(&tree).len(), 2);
-    let sentences: Vec<_> = tree
-        .problems()
-        .iter()
-        .map(|p| p.sentence.as_str())
-        .collect();
+    let sentences: Vec<_> = tree.problems().iter().map(|p| p.sentence.as_str()).collect();
     assert_eq!(
         sentences,
         [
@@ -197,14 +152,9 @@ fn server_root() {
              confs, etc.)",
         ]
     );
-    files.write(
-        "gearbox.conf",
-        "<Directory /x>\nServerRoot sub\n</Directory>\nServerRoot file",
-    );
-    let expected = [
-        "ServerRoot not allowed in <Directory> context",
-        "ServerRoot must be a valid directory",
-    ];
+    files.write("gearbox.conf", "<Directory /x>\nServerRoot sub\n</Directory>\nServerRoot file");
+    let expected =
+        ["ServerRoot not allowed in <Directory> context", "ServerRoot must be a valid directory"];
     assert_eq!(files.sentences(), expected);
 }
 
@@ -219,28 +169,13 @@ fn modules_are_loaded_while_reading() {
     let tree = read(&files.input, &mut modules);
     let root = files.root();
     let place = format!("{}:1:1", files.input.file.display());
-    let call = (
-        "mpm_event_module".into(),
-        "modules/\"x.so".into(),
-        root.to_owned(),
-        place,
-    );
+    let call = ("mpm_event_module".into(), "modules/\"x.so".into(), root.to_owned(), place);
     assert_eq!(modules.calls[0], call);
     assert_eq!(outline(&tree).len(), 1);
-    let found: Vec<_> = tree
-        .problems()
-        .iter()
-        .map(|p| (p.code, p.sentence.as_str()))
-        .collect();
+    let found: Vec<_> = tree.problems().iter().map(|p| (p.code, p.sentence.as_str())).collect();
     let expected = [
-        (
-            "GB0103",
-            "module dir_module is built in, no need to load it",
-        ),
-        (
-            "AH01574",
-            "module mpm_event_module is already loaded, skipping",
-        ),
+        ("GB0103", "module dir_module is built in, no need to load it"),
+        ("AH01574", "module mpm_event_module is already loaded, skipping"),
         ("AH00526", "Cannot load no.so into server: no such file"),
     ];
     assert_eq!(found, expected);
@@ -254,10 +189,7 @@ fn load_module_gone_wrong() {
     let text = "LoadModule\nLoadModule a\nLoadModule a b c\nLoadModule \"\" b";
     assert_eq!(sentences_of_reading(text), [two; 4]);
     let text = "<Location /x>\nLoadModule a b\n</Location>";
-    assert_eq!(
-        sentences_of_reading(text),
-        ["LoadModule not allowed in <Location> context"]
-    );
+    assert_eq!(sentences_of_reading(text), ["LoadModule not allowed in <Location> context"]);
 }
 
 #[test]

@@ -18,10 +18,7 @@ fn in_reading_order() {
         at(2, 0, 2, "third, too"),
     ]);
     let sentences: Vec<&str> = problems.iter().map(|p| p.sentence.as_str()).collect();
-    assert_eq!(
-        sentences,
-        ["first", "second", "third", "third, too", "last"]
-    );
+    assert_eq!(sentences, ["first", "second", "third", "third, too", "last"]);
     assert_eq!(format!("{problems}\n"), problems.render(false));
 }
 

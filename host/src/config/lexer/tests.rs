@@ -70,28 +70,18 @@ fn quotes() {
 #[test]
 fn no_quotes() {
     assert_eq!(texts(r#"N a"b c'd"#), [r#"a"b"#, "c'd"]);
-    assert_eq!(
-        texts(r#"N a\"b "a\nb" "a\'b""#),
-        [r#"a\"b"#, r"a\nb", r"a\'b"]
-    );
+    assert_eq!(texts(r#"N a\"b "a\nb" "a\'b""#), [r#"a\"b"#, r"a\nb", r"a\'b"]);
     assert_eq!(texts(r"N a\\b C:\dir"), [r"a\b", r"C:\dir"]);
 }
 
 #[test]
 fn open_quotes() {
-    for (text, word) in [
-        (r#"N "a b  "#, "a b"),
-        (r#"N "a\""#, r#"a""#),
-        ("N 'a\"", "a\""),
-        ("N \"", ""),
-    ] {
+    for (text, word) in
+        [(r#"N "a b  "#, "a b"), (r#"N "a\""#, r#"a""#), ("N 'a\"", "a\""), ("N \"", "")]
+    {
         let (words, is_open) = words(text);
         let texts: Vec<&str> = words.iter().map(|(text, _, _)| text.as_str()).collect();
-        assert_eq!(
-            (texts.as_slice(), is_open),
-            ([word].as_slice(), true),
-            "{text}"
-        );
+        assert_eq!((texts.as_slice(), is_open), ([word].as_slice(), true), "{text}");
     }
 }
 
@@ -127,10 +117,7 @@ fn raw() {
         Statement::Directive { rest, .. } => rest.raw().map(|word| word.text),
         _ => None,
     };
-    assert_eq!(
-        raw("N  all  \"granted\"  ").as_deref(),
-        Some("all  \"granted\"")
-    );
+    assert_eq!(raw("N  all  \"granted\"  ").as_deref(), Some("all  \"granted\""));
     assert_eq!(raw("N \"a b").as_deref(), Some("\"a b"));
     assert_eq!(raw("N  "), None);
 }
@@ -142,10 +129,7 @@ fn sections_opened() {
         (name.to_owned(), words, "whole".to_owned())
     };
     assert_eq!(open("<Directory /x>"), whole("Directory", &["/x"]));
-    assert_eq!(
-        open(" <Directory \"/x y\" > "),
-        whole("Directory", &["/x y"])
-    );
+    assert_eq!(open(" <Directory \"/x y\" > "), whole("Directory", &["/x y"]));
     assert_eq!(open("<Location /a>b>"), whole("Location", &["/a>b"]));
     assert_eq!(open("<If>"), whole("If", &[]));
     assert_eq!(open("<If >"), whole("If", &[]));

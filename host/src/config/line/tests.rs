@@ -7,10 +7,7 @@ fn lines(text: &str) -> Vec<Line> {
 }
 
 fn texts(text: &str) -> Vec<String> {
-    lines(text)
-        .iter()
-        .map(|line| line.text().to_owned())
-        .collect()
+    lines(text).iter().map(|line| line.text().to_owned()).collect()
 }
 
 /// Line, column and width of a part of the text's first logical line.

@@ -5,10 +5,8 @@ use super::*;
 fn a_tree() {
     let text = "A 1\n<S x>\n B\n <T>\n  C\n </T>\n D\n</S>\nE";
     let tree = Files::new(&[("gearbox.conf", text)]).read();
-    let parents: Vec<_> = outline(&tree)
-        .into_iter()
-        .map(|(name, _, parent)| (name, parent))
-        .collect();
+    let parents: Vec<_> =
+        outline(&tree).into_iter().map(|(name, _, parent)| (name, parent)).collect();
     let expected = [
         ("A", None),
         ("S", None),
@@ -18,18 +16,12 @@ fn a_tree() {
         ("D", Some(1)),
         ("E", None),
     ];
-    assert_eq!(
-        parents,
-        expected.map(|(name, parent)| (name.to_owned(), parent))
-    );
+    assert_eq!(parents, expected.map(|(name, parent)| (name.to_owned(), parent)));
 }
 
 #[test]
 fn windows_line_ends() {
-    assert_eq!(
-        names("A 1 \\\r\n 2\r\n# x\r\n\r\n<S x>\r\nB\r\n</S>\r\n"),
-        ["A 1 2", "S x", "B"]
-    );
+    assert_eq!(names("A 1 \\\r\n 2\r\n# x\r\n\r\n<S x>\r\nB\r\n</S>\r\n"), ["A 1 2", "S x", "B"]);
 }
 
 #[test]
@@ -39,10 +31,7 @@ fn a_comment_goes_on_over_a_backslash() {
 
 #[test]
 fn variables_not_defined() {
-    let expected = [
-        "Config variable ${no} is not defined",
-        "Config variable ${x} is not defined",
-    ];
+    let expected = ["Config variable ${no} is not defined", "Config variable ${x} is not defined"];
     let text = "A ${no}\nB ${map:key}\nDefine x\nC ${x}\n#${y}\n<IfDefine no>\nD ${z}\n</IfDefine>";
     assert_eq!(sentences(text), expected);
     assert_eq!(names("A ${no?=default}"), ["A default"]);
@@ -55,10 +44,7 @@ fn options_define() {
     files.input.defines = vec!["A".into(), "B=x=y".into()];
     assert_eq!(files.names(), ["A x=y"]);
     let defines = files.read().defines;
-    assert_eq!(
-        defines,
-        [("A", ""), ("B", "x=y")].map(|(a, b)| (a.into(), b.into()))
-    );
+    assert_eq!(defines, [("A", ""), ("B", "x=y")].map(|(a, b)| (a.into(), b.into())));
 }
 
 #[test]
@@ -84,17 +70,8 @@ fn conditional_sections() {
     let tree = Files::new(&[("gearbox.conf", text)]).read();
     let nodes = outline(&tree).into_iter();
     let nodes: Vec<_> = nodes.map(|(name, _, parent)| (name, parent)).collect();
-    let expected = [
-        ("B", None),
-        ("C", None),
-        ("D", None),
-        ("S", None),
-        ("E", Some(3)),
-    ];
-    assert_eq!(
-        nodes,
-        expected.map(|(name, parent)| (name.to_owned(), parent))
-    );
+    let expected = [("B", None), ("C", None), ("D", None), ("S", None), ("E", Some(3))];
+    assert_eq!(nodes, expected.map(|(name, parent)| (name.to_owned(), parent)));
 }
 
 #[test]
@@ -142,20 +119,13 @@ fn the_main_file_cannot_be_read() {
          No such file or directory\n"
     );
     fs::create_dir(files.root().join("gearbox.conf")).unwrap();
-    assert!(
-        files.report().ends_with("gearbox.conf: is a directory\n"),
-        "{}",
-        files.report()
-    );
+    assert!(files.report().ends_with("gearbox.conf: is a directory\n"), "{}", files.report());
 }
 
 #[test]
 fn a_file_that_is_not_utf8() {
     let files = Files::new(&[]);
-    files.write(
-        "gearbox.conf",
-        b"KeepAlive On\n  Name 'a\xe9b \xff'\nListne 80\n",
-    );
+    files.write("gearbox.conf", b"KeepAlive On\n  Name 'a\xe9b \xff'\nListne 80\n");
     assert_eq!(
         files.report().lines().take(5).collect::<Vec<_>>(),
         [
@@ -171,26 +141,16 @@ fn a_file_that_is_not_utf8() {
 #[test]
 fn a_line_too_long() {
     let files = Files::new(&[]);
-    files.write(
-        "gearbox.conf",
-        format!("A\n{}\nB", "x".repeat(LINE_LEN_MAX + 1)),
-    );
+    files.write("gearbox.conf", format!("A\n{}\nB", "x".repeat(LINE_LEN_MAX + 1)));
     let tree = files.read();
-    assert_eq!(
-        tree.problems[0].sentence,
-        "Line too long: more than 1048576 bytes"
-    );
+    assert_eq!(tree.problems[0].sentence, "Line too long: more than 1048576 bytes");
     assert_eq!(tree.problems[0].place.line(), 2);
     assert_eq!(outline(&tree).len(), 2);
     assert!(files.report().lines().all(|line| line.len() < 200));
     // Variables made of variables stop where a line must end.
     let double = "Define x ${x}${x}\n".repeat(64);
     let found = sentences(&format!("Define x 0123456789\n{double}"));
-    assert!(
-        found
-            .iter()
-            .all(|sentence| sentence.starts_with("Line too long"))
-    );
+    assert!(found.iter().all(|sentence| sentence.starts_with("Line too long")));
 }
 
 #[test]

@@ -9,10 +9,7 @@ fn problem_at(text: &str, number: u32, part: &str) -> Problem {
     let source = Arc::new(Source::new("/etc/gearbox/gearbox.conf", text));
     let start = source.line(number).unwrap().0.find(part).unwrap();
     let span = start..start + part.len();
-    Problem::error(
-        &Place::new(source, number, span, number),
-        "Something is wrong",
-    )
+    Problem::error(&Place::new(source, number, span, number), "Something is wrong")
 }
 
 #[test]
@@ -32,10 +29,7 @@ fn the_form_of_an_error() {
 #[test]
 fn without_hint() {
     let rendered = problem_at("  Listen x", 1, "x").render(false);
-    assert!(
-        rendered.ends_with("\n    1 |   Listen x\n      |          ^\n"),
-        "{rendered}"
-    );
+    assert!(rendered.ends_with("\n    1 |   Listen x\n      |          ^\n"), "{rendered}");
 }
 
 #[test]
@@ -53,11 +47,8 @@ fn in_colour() {
 #[test]
 fn warnings_and_notes() {
     let place = problem_at("Listne 80", 1, "80").place;
-    let warning = Problem::warning(
-        &place,
-        UNDEFINED_VARIABLE,
-        "Config variable ${X} is not defined",
-    );
+    let warning =
+        Problem::warning(&place, UNDEFINED_VARIABLE, "Config variable ${X} is not defined");
     let first = "AH00111: Warning on line 1 of /etc/gearbox/gearbox.conf:\n\
                  Config variable ${X} is not defined\n    1 | ";
     assert!(warning.render(false).starts_with(first));
@@ -67,26 +58,18 @@ fn warnings_and_notes() {
 
 #[test]
 fn without_a_line() {
-    let problem = Problem {
-        code: NO_FILE,
-        ..Problem::error(&Place::of_file("/x"), "Could not open it")
-    };
+    let problem =
+        Problem { code: NO_FILE, ..Problem::error(&Place::of_file("/x"), "Could not open it") };
     assert_eq!(problem.render(false), "GB0101: Could not open it\n");
     let problem = problem.with_hint("look");
-    assert_eq!(
-        problem.render(false),
-        "GB0101: Could not open it\nhint: look\n"
-    );
+    assert_eq!(problem.render(false), "GB0101: Could not open it\nhint: look\n");
 }
 
 #[test]
 fn high_line_numbers() {
     let text = "\n".repeat(123_455) + "x";
     let rendered = problem_at(&text, 123_456, "x").render(false);
-    assert!(
-        rendered.ends_with("\n123456 | x\n       | ^\n"),
-        "{rendered}"
-    );
+    assert!(rendered.ends_with("\n123456 | x\n       | ^\n"), "{rendered}");
 }
 
 #[test]
@@ -102,21 +85,14 @@ fn tabs_stay_aligned() {
 #[test]
 fn columns_are_characters() {
     let rendered = problem_at("Näme ü x", 1, "x").render(false);
-    assert!(
-        rendered.ends_with("    1 | Näme ü x\n      |        ^\n"),
-        "{rendered}"
-    );
+    assert!(rendered.ends_with("    1 | Näme ü x\n      |        ^\n"), "{rendered}");
 }
 
 #[test]
 fn a_place_behind_the_line() {
     let source = Arc::new(Source::new("f", "Name"));
     let problem = Problem::error(&Place::new(source, 1, 4..4, 1), "More");
-    assert!(
-        problem
-            .render(false)
-            .ends_with("    1 | Name\n      |     ^\n")
-    );
+    assert!(problem.render(false).ends_with("    1 | Name\n      |     ^\n"));
 }
 
 #[test]
@@ -124,10 +100,7 @@ fn control_characters_do_not_get_through() {
     let mut problem = problem_at("a\x1b[31m b\u{9b}c", 1, "b").with_hint("\x07");
     problem.sentence = "Invalid command 'a\x1b[31m'".into();
     let rendered = problem.render(false);
-    assert!(
-        !rendered.contains(|c: char| c.is_control() && c != '\n'),
-        "{rendered:?}"
-    );
+    assert!(!rendered.contains(|c: char| c.is_control() && c != '\n'), "{rendered:?}");
     assert!(rendered.contains("    1 | a\u{fffd}[31m b\u{fffd}c\n      |        ^ \u{fffd}\n"));
 }
 
@@ -142,10 +115,7 @@ fn excerpt_of(line: &str, part: &str) -> (String, String) {
 /// What stands above the carets.
 fn pointed_at(line: &str, carets: &str) -> String {
     let pairs = line.chars().zip(carets.chars());
-    pairs
-        .filter(|(_, caret)| *caret == '^')
-        .map(|(c, _)| c)
-        .collect()
+    pairs.filter(|(_, caret)| *caret == '^').map(|(c, _)| c).collect()
 }
 
 #[test]

@@ -15,9 +15,7 @@ fn config(text: &str) -> Config {
 fn calls(settings: &Settings) -> Vec<String> {
     let seen: Seen = settings.of();
     let calls = seen.calls.into_iter();
-    calls
-        .map(|(name, value)| format!("{name} {value}"))
-        .collect()
+    calls.map(|(name, value)| format!("{name} {value}")).collect()
 }
 
 const EVENT: &str = "LoadModule mpm_event_module x\n";
@@ -46,11 +44,7 @@ fn sections_have_settings_of_their_own() {
                 <Directory \"/srv//www/./x/../\">\nName inner\nRequire all  \"granted\"\n</Directory>\n\
                 <location /a//b/>\nName other\n</location>\n<Directory />\n</Directory>";
     let config = config(text);
-    let found: Vec<_> = config
-        .sections
-        .iter()
-        .map(|s| (s.kind, s.pattern.as_str()))
-        .collect();
+    let found: Vec<_> = config.sections.iter().map(|s| (s.kind, s.pattern.as_str())).collect();
     let expected = [
         (SectionKind::Directory, "/srv/www"),
         (SectionKind::Location, "/a//b/"),
@@ -60,22 +54,13 @@ fn sections_have_settings_of_their_own() {
     assert_eq!(calls(&config.server), ["Name Word(\"outer\")"]);
     assert_eq!(
         calls(&config.sections[0].settings),
-        [
-            "Name Word(\"inner\")",
-            "Require Raw(\"all  \\\"granted\\\"\")"
-        ]
+        ["Name Word(\"inner\")", "Require Raw(\"all  \\\"granted\\\"\")"]
     );
-    assert_eq!(
-        calls(&config.sections[1].settings),
-        ["Name Word(\"other\")"]
-    );
+    assert_eq!(calls(&config.sections[1].settings), ["Name Word(\"other\")"]);
     assert_eq!(config.sections[0].place.line(), 2);
     let mut merged = config.server.clone();
     merged.merge(&config.sections[1].settings);
-    assert_eq!(
-        calls(&merged),
-        ["Name Word(\"outer\")", "Name Word(\"other\")"]
-    );
+    assert_eq!(calls(&merged), ["Name Word(\"outer\")", "Name Word(\"other\")"]);
 }
 
 #[test]
@@ -83,14 +68,8 @@ fn what_else_a_configuration_knows() {
     let mut files = Files::new(&[("gearbox.conf", "Define a 1\nInclude b"), ("b", "")]);
     files.input.defines = vec!["X".into()];
     let config = resolve(&files.read(), &[ROWS]).unwrap();
-    assert_eq!(
-        config.defines,
-        [("X", ""), ("a", "1")].map(|(a, b)| (a.into(), b.into()))
-    );
-    assert_eq!(
-        config.files,
-        [files.root().join("gearbox.conf"), files.root().join("b")]
-    );
+    assert_eq!(config.defines, [("X", ""), ("a", "1")].map(|(a, b)| (a.into(), b.into())));
+    assert_eq!(config.files, [files.root().join("gearbox.conf"), files.root().join("b")]);
     assert_eq!(config.server_root, files.root());
 }
 
@@ -98,14 +77,8 @@ fn what_else_a_configuration_knows() {
 fn contexts() {
     for (text, sentence) in [
         ("Require all granted", "Require not allowed here"),
-        (
-            "<Directory /x>\nlisten 80\n</Directory>",
-            "Listen not allowed in <Directory> context",
-        ),
-        (
-            "<location /x>\nTimeout 1\n</location>",
-            "Timeout not allowed in <Location> context",
-        ),
+        ("<Directory /x>\nlisten 80\n</Directory>", "Listen not allowed in <Directory> context"),
+        ("<location /x>\nTimeout 1\n</location>", "Timeout not allowed in <Location> context"),
         (
             "LoadModule mpm_event_module x\n<Directory /x>\nThreadsPerChild 5\n</Directory>",
             "ThreadsPerChild not allowed in <Directory> context",
@@ -156,10 +129,7 @@ fn the_wrong_word_is_pointed_at() {
 #[test]
 fn all_problems_in_reading_order() {
     let files = Files::new(&[
-        (
-            "gearbox.conf",
-            "KeepAlive maybe\nInclude b\nListne 1\nLoadModule a b\n</X>\nFactor 99",
-        ),
+        ("gearbox.conf", "KeepAlive maybe\nInclude b\nListne 1\nLoadModule a b\n</X>\nFactor 99"),
         ("b", "Timeout x\nName ${no}\n"),
     ]);
     let starts = [
@@ -181,11 +151,7 @@ fn all_problems_in_reading_order() {
 #[test]
 fn an_open_quote_is_a_warning_where_words_are_meant() {
     let config = config("Name \"a b\n<Directory \"/x>\nRequire \"x y\n</Directory>");
-    let found: Vec<_> = config
-        .warnings
-        .iter()
-        .map(|p| (p.code, p.place.line()))
-        .collect();
+    let found: Vec<_> = config.warnings.iter().map(|p| (p.code, p.place.line())).collect();
     assert_eq!(found, [("GB0104", 1), ("GB0104", 2)]);
     assert_eq!(calls(&config.server), ["Name Word(\"a b\")"]);
     assert_eq!(config.sections[0].pattern, "/x");
@@ -198,14 +164,7 @@ fn module_calls() {
     let config = config(&format!("{text}{EVENT}"));
     let found = config.module_calls.iter();
     let found: Vec<_> = found
-        .map(|call| {
-            (
-                call.name.as_str(),
-                call.id,
-                call.words.join(" "),
-                call.place.line(),
-            )
-        })
+        .map(|call| (call.name.as_str(), call.id, call.words.join(" "), call.place.line()))
         .collect();
     let expected = [
         ("QueueLength", 4, "a 1", 1),
@@ -214,22 +173,10 @@ fn module_calls() {
         ("SpawnPolicy", 3, "EAGER", 6),
         ("MaxRequestWorkers", 2, "8", 7),
     ];
-    assert_eq!(
-        found,
-        expected.map(|(name, id, words, line)| (name, id, words.to_owned(), line))
-    );
-    let values: Vec<_> = config
-        .module_calls
-        .iter()
-        .map(|call| call.value.clone())
-        .collect();
+    assert_eq!(found, expected.map(|(name, id, words, line)| (name, id, words.to_owned(), line)));
+    let values: Vec<_> = config.module_calls.iter().map(|call| call.value.clone()).collect();
     assert_eq!(values[2..4], [Value::Int(6), Value::Enum(1)]);
-    assert!(
-        config
-            .module_calls
-            .iter()
-            .all(|call| call.module == "event.c")
-    );
+    assert!(config.module_calls.iter().all(|call| call.module == "event.c"));
 }
 
 #[test]
@@ -253,15 +200,9 @@ fn module_values_are_checked() {
 #[test]
 fn old_names_are_worth_a_warning() {
     let config = config(&format!("{EVENT}MaxClients 5\nEventTestHook 1"));
-    let found = config
-        .warnings
-        .iter()
-        .map(|p| (p.code, p.sentence.as_str()));
+    let found = config.warnings.iter().map(|p| (p.code, p.sentence.as_str()));
     let expected = [
-        (
-            "GB0106",
-            "MaxClients is deprecated, use MaxRequestWorkers instead.",
-        ),
+        ("GB0106", "MaxClients is deprecated, use MaxRequestWorkers instead."),
         ("GB0106", "EventTestHook is deprecated."),
     ];
     assert_eq!(found.collect::<Vec<_>>(), expected);
@@ -271,10 +212,7 @@ fn old_names_are_worth_a_warning() {
 #[test]
 fn a_module_cannot_take_a_directive_of_the_server() {
     let found = sentences("LoadModule clash_module x\nListen 80");
-    assert_eq!(
-        found,
-        ["clash_module defines Listen, which is a directive of core.c"]
-    );
+    assert_eq!(found, ["clash_module defines Listen, which is a directive of core.c"]);
 }
 
 /// Each module it loads defines the same directive.
@@ -295,19 +233,13 @@ fn nor_one_of_another_module() {
     let files = Files::new(&[("gearbox.conf", "LoadModule a x\nLoadModule b x")]);
     let problems = resolve(&read(&files.input, &mut Twins), &[]).unwrap_err();
     let problem = problems.iter().next().unwrap();
-    assert_eq!(
-        problem.sentence,
-        "b defines Same, which is a directive of event.c"
-    );
+    assert_eq!(problem.sentence, "b defines Same, which is a directive of event.c");
     assert_eq!(problem.place.line(), 2);
 }
 
 #[test]
 fn rows_of_the_language_cannot_be_replaced() {
-    const OTHER: &[Row] = &[Row {
-        name: "define",
-        ..ROWS[0]
-    }];
+    const OTHER: &[Row] = &[Row { name: "define", ..ROWS[0] }];
     assert!(resolve_text("Define x", &[OTHER]).is_ok());
 }
 
@@ -322,12 +254,7 @@ fn a_row_and_its_setter_disagree() {
         assert_eq!(call.flag(), Ok(true));
         call.int::<u8>().map(drop)
     }
-    const WRONG: &[Row] = &[Row {
-        name: "Wrong",
-        args: Args::Flag,
-        set,
-        ..ROWS[0]
-    }];
+    const WRONG: &[Row] = &[Row { name: "Wrong", args: Args::Flag, set, ..ROWS[0] }];
     let problems = resolve_text("Wrong on", &[WRONG]).unwrap_err();
     let sentence = "Wrong is improperly configured internally (server bug)";
     assert_eq!(problems.iter().next().unwrap().sentence, sentence);
@@ -339,11 +266,7 @@ fn numbers_that_do_not_fit_their_type() {
         assert_eq!(call.int::<u16>(), Ok(300));
         call.int::<u8>().map(drop)
     }
-    const NARROW: &[Row] = &[Row {
-        name: "Narrow",
-        args: Args::Int { min: 0, max: 300 },
-        set,
-        ..ROWS[0]
-    }];
+    const NARROW: &[Row] =
+        &[Row { name: "Narrow", args: Args::Int { min: 0, max: 300 }, set, ..ROWS[0] }];
     assert!(resolve_text("Narrow 300", &[NARROW]).is_err());
 }

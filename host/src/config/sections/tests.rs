@@ -3,34 +3,13 @@ use super::super::testing::{Files, ROWS, report, resolve_text, sentences, senten
 #[test]
 fn section_paths() {
     for (head, sentence) in [
-        (
-            "Directory",
-            "<Directory> directive requires additional arguments",
-        ),
-        (
-            "Location \"\"",
-            "<Location> directive requires additional arguments",
-        ),
-        (
-            "Directory /a /b",
-            "Multiple <Directory> arguments not (yet) supported.",
-        ),
-        (
-            "Directory ~ \"^/x\"",
-            "regular expressions in <Directory> are not supported yet",
-        ),
-        (
-            "Location ~ \"^/x\"",
-            "regular expressions in <Location> are not supported yet",
-        ),
-        (
-            "Directory /home/*/x",
-            "wildcards in <Directory> are not supported yet",
-        ),
-        (
-            "Location /[ab]",
-            "wildcards in <Location> are not supported yet",
-        ),
+        ("Directory", "<Directory> directive requires additional arguments"),
+        ("Location \"\"", "<Location> directive requires additional arguments"),
+        ("Directory /a /b", "Multiple <Directory> arguments not (yet) supported."),
+        ("Directory ~ \"^/x\"", "regular expressions in <Directory> are not supported yet"),
+        ("Location ~ \"^/x\"", "regular expressions in <Location> are not supported yet"),
+        ("Directory /home/*/x", "wildcards in <Directory> are not supported yet"),
+        ("Location /[ab]", "wildcards in <Location> are not supported yet"),
         ("Directory x/y", "<Directory \"x/y\"> path is invalid."),
         ("Location x", "<Location \"x\"> path is invalid."),
     ] {
@@ -46,27 +25,12 @@ fn section_paths() {
 
 #[test]
 fn sections_gone_wrong() {
-    assert_eq!(
-        sentences_of_reading("<S>\n<T>\nA"),
-        ["<S> was not closed.", "<T> was not closed."]
-    );
-    assert_eq!(
-        sentences_of_reading("</S>"),
-        ["</S> without matching <S> section"]
-    );
-    assert_eq!(
-        sentences_of_reading("<S>\n</T>\n</S>"),
-        ["Expected </S> but saw </T>"]
-    );
-    assert_eq!(
-        sentences_of_reading("<S>\n</S"),
-        ["</S> directive missing closing '>'"]
-    );
+    assert_eq!(sentences_of_reading("<S>\n<T>\nA"), ["<S> was not closed.", "<T> was not closed."]);
+    assert_eq!(sentences_of_reading("</S>"), ["</S> without matching <S> section"]);
+    assert_eq!(sentences_of_reading("<S>\n</T>\n</S>"), ["Expected </S> but saw </T>"]);
+    assert_eq!(sentences_of_reading("<S>\n</S"), ["</S> directive missing closing '>'"]);
     // The forgotten end is reported once, where it is missed.
-    assert_eq!(
-        sentences_of_reading("<S>\n<T>\n</S>\nA"),
-        ["Expected </T> but saw </S>"]
-    );
+    assert_eq!(sentences_of_reading("<S>\n<T>\n</S>\nA"), ["Expected </T> but saw </S>"]);
 }
 
 #[test]
@@ -100,10 +64,7 @@ fn deep_nesting() {
 #[test]
 fn sections_end_with_their_file() {
     let files = Files::new(&[
-        (
-            "gearbox.conf",
-            "<Directory /x>\nInclude a.conf\nInclude b.conf\n</Directory>",
-        ),
+        ("gearbox.conf", "<Directory /x>\nInclude a.conf\nInclude b.conf\n</Directory>"),
         ("a.conf", "<Directory /y>"),
         ("b.conf", "</Directory>"),
     ]);
@@ -128,10 +89,7 @@ fn a_misspelled_end_is_reported_once() {
     );
     // Unless it is the end of another one.
     let text = "<Files2>\n<Files1>\n</Files2>\nA";
-    assert_eq!(
-        sentences_of_reading(text),
-        ["Expected </Files1> but saw </Files2>"]
-    );
+    assert_eq!(sentences_of_reading(text), ["Expected </Files1> but saw </Files2>"]);
     let found = sentences_of_reading("<Location /x>\n</Other>\n</Location>");
     assert_eq!(found, ["Expected </Location> but saw </Other>"]);
 }

@@ -11,23 +11,14 @@ fn unknown_directives() {
          \x20     | ^^^^^^ did you mean 'Listen'?\n"
     );
     let without_hint = report("ProxyPass / x\n");
-    assert!(
-        without_hint.ends_with("\n      | ^^^^^^^^^\n"),
-        "{without_hint}"
-    );
+    assert!(without_hint.ends_with("\n      | ^^^^^^^^^\n"), "{without_hint}");
 }
 
 #[test]
 fn hints() {
     let hint = |text: &str| {
         let problems = resolve_text(text, &[ROWS]).unwrap_err();
-        problems
-            .iter()
-            .last()
-            .unwrap()
-            .hint
-            .clone()
-            .unwrap_or_default()
+        problems.iter().last().unwrap().hint.clone().unwrap_or_default()
     };
     for (text, expected) in [
         ("lodmodule a b", "did you mean 'LoadModule'?"),
@@ -42,15 +33,9 @@ fn hints() {
             "defined by mpm_event_module, mpm_worker_module, mpm_prefork_module, not by what is \
              loaded",
         ),
-        (
-            "MinSpareServers 5",
-            "defined by mpm_prefork_module, not by what is loaded",
-        ),
+        ("MinSpareServers 5", "defined by mpm_prefork_module, not by what is loaded"),
         ("EventTestHok x", ""),
-        (
-            "LoadModule mpm_event_module x\nThreadPerChild 1",
-            "did you mean 'ThreadsPerChild'?",
-        ),
+        ("LoadModule mpm_event_module x\nThreadPerChild 1", "did you mean 'ThreadsPerChild'?"),
         // A hidden directive is known, and not given away.
         ("LoadModule mpm_event_module x\nEventTestHok 1", ""),
     ] {
@@ -85,10 +70,7 @@ fn sections_that_are_refused() {
     ] {
         let lower = name.to_ascii_lowercase();
         let text = format!("<{lower} x>\nListen\n<Nonsense>\nA\n</Nonsense>\n</{lower}>");
-        assert_eq!(
-            sentences(&text),
-            [format!("<{name}> sections are not supported yet")]
-        );
+        assert_eq!(sentences(&text), [format!("<{name}> sections are not supported yet")]);
     }
     let found = sentences("<Xyz>\nNonsense\n</Xyz>");
     assert_eq!(found.len(), 1);

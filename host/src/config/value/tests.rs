@@ -24,11 +24,7 @@ where
     let Statement::Directive { name, rest } = statement(line) else {
         panic!("{text}");
     };
-    let subject = Subject {
-        name: "X",
-        help,
-        server_root: Path::new("/etc/gearbox"),
-    };
+    let subject = Subject { name: "X", help, server_root: Path::new("/etc/gearbox") };
     let mut problems = Vec::new();
     let value = evaluate(args, &subject, &name, &rest, &mut problems);
     value.map(|(value, _)| value).ok_or_else(|| {
@@ -44,30 +40,15 @@ fn refused(args: Args, sentence: &str, texts: &[&str]) {
     }
 }
 
-const TIME: Args = Args::Duration {
-    min: Duration::from_secs(1),
-    max: Duration::from_secs(86_400),
-};
-const SIZE: Args = Args::Size {
-    min: 512,
-    max: 3 << 20,
-};
+const TIME: Args = Args::Duration { min: Duration::from_secs(1), max: Duration::from_secs(86_400) };
+const SIZE: Args = Args::Size { min: 512, max: 3 << 20 };
 const INT: Args = Args::Int { min: -5, max: 64 };
 const FLOAT: Args = Args::Float { min: 0.5, max: 8.0 };
 
 #[test]
 fn flags() {
-    for (text, on) in [
-        ("On", true),
-        ("on", true),
-        ("OFF", false),
-        ("\"Off\"", false),
-    ] {
-        assert_eq!(
-            value(&Args::Flag::<&[&str]>, text),
-            Ok(Value::Flag(on)),
-            "{text}"
-        );
+    for (text, on) in [("On", true), ("on", true), ("OFF", false), ("\"Off\"", false)] {
+        assert_eq!(value(&Args::Flag::<&[&str]>, text), Ok(Value::Flag(on)), "{text}");
     }
     refused(Args::Flag, "X must be On or Off", &["yes", "1", "\"\""]);
     let fault = |column| Err(("X must be On or Off".to_owned(), column));
@@ -80,52 +61,24 @@ fn integers() {
     for (text, number) in [("0", 0), ("64", 64), ("-5", -5), ("+7", 7), ("007", 7)] {
         assert_eq!(value(&INT, text), Ok(Value::Int(number)), "{text}");
     }
-    let texts = [
-        "65",
-        "-6",
-        "x",
-        "1x",
-        "0x1",
-        "1.0",
-        "1e1",
-        "99999999999999999999",
-        "-",
-        "١",
-    ];
+    let texts = ["65", "-6", "x", "1x", "0x1", "1.0", "1e1", "99999999999999999999", "-", "١"];
     refused(INT, "X must be an integer between -5 and 64", &texts);
 }
 
 #[test]
 fn integers_with_fewer_bounds() {
     let int = |min, max| Args::Int { min, max };
-    refused(
-        int(1, i64::MAX),
-        "X must be an integer of at least 1",
-        &["0", "x"],
-    );
-    refused(
-        int(i64::MIN, 9),
-        "X must be an integer of at most 9",
-        &["10", "x"],
-    );
-    refused(
-        int(i64::MIN, i64::MAX),
-        "X must be an integer",
-        &["x", "9223372036854775808"],
-    );
+    refused(int(1, i64::MAX), "X must be an integer of at least 1", &["0", "x"]);
+    refused(int(i64::MIN, 9), "X must be an integer of at most 9", &["10", "x"]);
+    refused(int(i64::MIN, i64::MAX), "X must be an integer", &["x", "9223372036854775808"]);
     let most = value(&int(i64::MIN, i64::MAX), "9223372036854775807");
     assert_eq!(most, Ok(Value::Int(i64::MAX)));
 }
 
 #[test]
 fn sizes() {
-    for (text, bytes) in [
-        ("512", 512),
-        ("1K", 1024),
-        ("1k", 1024),
-        ("3m", 3 << 20),
-        ("0512", 512),
-    ] {
+    for (text, bytes) in [("512", 512), ("1K", 1024), ("1k", 1024), ("3m", 3 << 20), ("0512", 512)]
+    {
         assert_eq!(value(&SIZE, text), Ok(Value::Size(bytes)), "{text}");
     }
     let sentence = "X must be a size such as 8192, 64K or 1M, between 512 and 3M";
@@ -144,16 +97,9 @@ fn sizes() {
         "ü",
     ];
     refused(SIZE, sentence, &texts);
-    let any = Args::Size {
-        min: 0,
-        max: u64::MAX,
-    };
+    let any = Args::Size { min: 0, max: u64::MAX };
     assert_eq!(value(&any, "2G"), Ok(Value::Size(2 << 30)));
-    refused(
-        any,
-        "X must be a size such as 8192, 64K or 1M",
-        &["17179869184G", "x"],
-    );
+    refused(any, "X must be a size such as 8192, 64K or 1M", &["17179869184G", "x"]);
 }
 
 #[test]
@@ -186,10 +132,7 @@ fn durations() {
         "18446744073709551615h",
     ];
     refused(TIME, sentence, &texts);
-    let any = Args::Duration {
-        min: Duration::ZERO,
-        max: Duration::MAX,
-    };
+    let any = Args::Duration { min: Duration::ZERO, max: Duration::MAX };
     assert_eq!(value(&any, "0"), Ok(Value::Duration(Duration::ZERO)));
     refused(
         any,
@@ -200,39 +143,20 @@ fn durations() {
 
 #[test]
 fn fractions() {
-    for (text, number) in [
-        ("0.5", 0.5),
-        ("8", 8.0),
-        ("+1.25", 1.25),
-        (".5", 0.5),
-        ("2.", 2.0),
-    ] {
+    for (text, number) in [("0.5", 0.5), ("8", 8.0), ("+1.25", 1.25), (".5", 0.5), ("2.", 2.0)] {
         assert_eq!(value(&FLOAT, text), Ok(Value::Float(number)), "{text}");
     }
-    let texts = [
-        "0.49", "8.01", "-1", "x", ".", "1e0", "inf", "NaN", "nan", "1,5", "1..5",
-    ];
+    let texts = ["0.49", "8.01", "-1", "x", ".", "1e0", "inf", "NaN", "nan", "1,5", "1..5"];
     refused(FLOAT, "X must be a number between 0.5 and 8", &texts);
-    let any = Args::Float {
-        min: f64::MIN,
-        max: f64::MAX,
-    };
-    refused(
-        any,
-        "X must be a number",
-        &["inf", "-infinity", &"9".repeat(400)],
-    );
+    let any = Args::Float { min: f64::MIN, max: f64::MAX };
+    refused(any, "X must be a number", &["inf", "-infinity", &"9".repeat(400)]);
 }
 
 #[test]
 fn choices() {
     let choice: Args = Args::Enum(&["Full", "OS", "Minimal"]);
     assert_eq!(value(&choice, "os"), Ok(Value::Enum(1)));
-    refused(
-        choice,
-        "X must be one of Full, OS or Minimal",
-        &["Ful", "Full,"],
-    );
+    refused(choice, "X must be one of Full, OS or Minimal", &["Ful", "Full,"]);
     refused(Args::Enum(&["A", "B"]), "X must be A or B", &["c"]);
     refused(Args::Enum(&["A"]), "X must be A", &["c"]);
     let owned = Args::Enum(vec!["steady".to_owned(), "eager".to_owned()]);
@@ -241,45 +165,25 @@ fn choices() {
 
 #[test]
 fn words_paths_and_raw() {
-    assert_eq!(
-        value(&Args::Word::<&[&str]>, "'a b'"),
-        Ok(Value::Word("a b".into()))
-    );
+    assert_eq!(value(&Args::Word::<&[&str]>, "'a b'"), Ok(Value::Word("a b".into())));
     let path = |path: &str| Ok(Value::Path(path.into()));
-    assert_eq!(
-        value(&Args::Path::<&[&str]>, "conf/x"),
-        path("/etc/gearbox/conf/x")
-    );
+    assert_eq!(value(&Args::Path::<&[&str]>, "conf/x"), path("/etc/gearbox/conf/x"));
     assert_eq!(value(&Args::Path::<&[&str]>, "/x"), path("/x"));
     let raw = |text: &str| Ok(Value::Raw(text.into()));
     assert_eq!(value(&Args::Raw::<&[&str]>, " a \"b "), raw("a \"b"));
     assert_eq!(value(&Args::Raw::<&[&str]>, ""), raw(""));
-    let words = |words: &[&str]| {
-        Ok(Value::Words(
-            words.iter().map(|word| (*word).into()).collect(),
-        ))
-    };
+    let words =
+        |words: &[&str]| Ok(Value::Words(words.iter().map(|word| (*word).into()).collect()));
     let some: Args = Args::Words { min: 1, max: 3 };
     assert_eq!(value(&some, "a 'b c'"), words(&["a", "b c"]));
     assert_eq!(value(&some, "a \"\""), words(&["a", ""]));
-    assert_eq!(
-        value(&Args::Words::<&[&str]> { min: 0, max: 0 }, ""),
-        words(&[])
-    );
+    assert_eq!(value(&Args::Words::<&[&str]> { min: 0, max: 0 }, ""), words(&[]));
 }
 
 #[test]
 fn every_kind_of_one_argument_refuses_none_and_two() {
     let sentence = "X takes one argument, a help";
-    for args in [
-        INT,
-        SIZE,
-        TIME,
-        FLOAT,
-        Args::Word,
-        Args::Path,
-        Args::Enum(&["1"]),
-    ] {
+    for args in [INT, SIZE, TIME, FLOAT, Args::Word, Args::Path, Args::Enum(&["1"])] {
         let at = |column| Err((sentence.to_owned(), column));
         assert_eq!(with_help(&args, "a help", ""), at(1), "{args:?}");
         assert_eq!(with_help(&args, "a help", "1 2"), at(5), "{args:?}");
@@ -319,20 +223,10 @@ fn numbers_of_words() {
 fn the_widest_bounds_of_a_module_are_not_mentioned() {
     let most = i64::MAX.unsigned_abs();
     let size = Args::Size { min: 0, max: most };
-    refused(
-        size,
-        "X must be a size such as 8192, 64K or 1M",
-        &["x", "9223372036854775808"],
-    );
-    let time = Args::Duration {
-        min: Duration::from_secs(1),
-        max: Duration::from_nanos(most),
-    };
+    refused(size, "X must be a size such as 8192, 64K or 1M", &["x", "9223372036854775808"]);
+    let time = Args::Duration { min: Duration::from_secs(1), max: Duration::from_nanos(most) };
     let sentence = "X must be a time such as 30, 500ms or 5min, of at least 1s";
     refused(time, sentence, &["x", "0", "9223372037"]);
-    let number = Args::Float {
-        min: 1.0,
-        max: 9_223_372_036_854_775.807,
-    };
+    let number = Args::Float { min: 1.0, max: 9_223_372_036_854_775.807 };
     refused(number, "X must be a number of at least 1", &["x", "0.5"]);
 }

@@ -92,13 +92,9 @@ impl fmt::Display for ContractFault {
             ),
             Self::ByteOrder => f.write_str("its descriptor is in the byte order of other machines"),
             Self::HeaderSize(found) => member(f, "header_size", found, HEADER_SIZE),
-            Self::Major {
-                found: (major, minor),
-                needed,
-            } => write!(
-                f,
-                "it was compiled for ABI {major}.{minor}, this host needs {needed}.x"
-            ),
+            Self::Major { found: (major, minor), needed } => {
+                write!(f, "it was compiled for ABI {major}.{minor}, this host needs {needed}.x")
+            }
             Self::PointerWidth(found) => member(f, "ptr_bits", found.into(), usize::BITS),
             Self::Endian(found) => member(f, "endian", found.into(), ENDIAN.into()),
             Self::Reserved(found) => member(f, "reserved", found, 0),
@@ -113,9 +109,7 @@ impl fmt::Display for ContractFault {
                  build of the module",
                 needed.0, needed.1, found.0, found.1
             ),
-            Self::NotDraft {
-                host: (major, minor),
-            } => write!(
+            Self::NotDraft { host: (major, minor) } => write!(
                 f,
                 "ABI {major}.{minor} is still a draft, and it does not set the flag INCOMPAT_DRAFT; \
                  {REBUILD}"
@@ -126,30 +120,20 @@ impl fmt::Display for ContractFault {
                  {REBUILD}",
                 found.0, found.1, host.0, host.1
             ),
-            Self::DraftLayout {
-                found,
-                host: (major, minor),
-            } => write!(
+            Self::DraftLayout { found, host: (major, minor) } => write!(
                 f,
                 "it was compiled against another draft of ABI {major}.{minor} (layout {found:#018x}, \
                  this host has {LAYOUT_ID:#018x}); {REBUILD}"
             ),
             Self::Capabilities(missing) => {
-                write!(
-                    f,
-                    "it requires {}, which this host does not have",
-                    cap_names(missing)
-                )
+                write!(f, "it requires {}, which this host does not have", cap_names(missing))
             }
         }
     }
 }
 
 fn member(f: &mut fmt::Formatter<'_>, name: &str, found: u32, needed: u32) -> fmt::Result {
-    write!(
-        f,
-        "its descriptor has {name} {found}, this host needs {needed}"
-    )
+    write!(f, "its descriptor has {name} {found}, this host needs {needed}")
 }
 
 /// Names of capabilities, for a line.
@@ -162,9 +146,7 @@ fn cap_names(caps: u64) -> String {
     let known = CAP_NAMES.iter().fold(0, |all, (bit, _)| all | bit);
     let unknown = caps & !known;
     names.extend(
-        (0..u64::BITS)
-            .filter(|n| unknown & (1 << n) != 0)
-            .map(|n| format!("capability bit {n}")),
+        (0..u64::BITS).filter(|n| unknown & (1 << n) != 0).map(|n| format!("capability bit {n}")),
     );
     names.join(" and ")
 }

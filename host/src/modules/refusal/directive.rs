@@ -58,10 +58,7 @@ impl fmt::Display for DirectiveFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count(count) => {
-                write!(
-                    f,
-                    "its descriptor has {count} directives, the most is {COUNT_MAX}"
-                )
+                write!(f, "its descriptor has {count} directives, the most is {COUNT_MAX}")
             }
             Self::Stride(stride) => write!(
                 f,
@@ -87,33 +84,21 @@ impl fmt::Display for RowFault {
             Self::Kind(kind) => write!(f, "has kind {kind}, which this host does not know"),
             Self::Flags(flags) => write!(f, "has flags {flags:#x}, which this host does not know"),
             Self::Tail(offset) => {
-                write!(
-                    f,
-                    "has something set at offset {offset}, which this host does not know"
-                )
+                write!(f, "has something set at offset {offset}, which this host does not know")
             }
             Self::Range(min, max) => write!(f, "has min {min} above max {max}"),
             Self::Args(min, max) => write!(f, "has min_args {min} above max_args {max}"),
             Self::EnumCount(count) => {
-                write!(
-                    f,
-                    "has enum_count {count}, which is not from 1 to {ENUM_MAX}"
-                )
+                write!(f, "has enum_count {count}, which is not from 1 to {ENUM_MAX}")
             }
             Self::EnumName(name) => {
-                write!(
-                    f,
-                    "has \"{name}\" among enum_names, which is no word or there twice"
-                )
+                write!(f, "has \"{name}\" among enum_names, which is no word or there twice")
             }
             Self::AliasFlag => {
                 f.write_str("must have both alias_of and the flag DIRECTIVE_ALIAS, or neither")
             }
             Self::AliasOf(target) => {
-                write!(
-                    f,
-                    "is another name of {target}, which is no directive of the module"
-                )
+                write!(f, "is another name of {target}, which is no directive of the module")
             }
         }
     }

@@ -32,10 +32,7 @@ pub enum ElfFault {
 
 impl ElfFault {
     pub(in crate::modules) fn truncated(bytes: &[u8], needed: u64) -> Self {
-        Self::Truncated {
-            len: bytes.len() as u64,
-            needed,
-        }
+        Self::Truncated { len: bytes.len() as u64, needed }
     }
 }
 
@@ -44,23 +41,13 @@ impl fmt::Display for ElfFault {
         match self {
             Self::Foreign(what) => write!(f, "it is {what}, not a shared object"),
             Self::Class => {
-                let (found, needed) = if CLASS == elf::ELFCLASS64 {
-                    (32, 64)
-                } else {
-                    (64, 32)
-                };
-                write!(
-                    f,
-                    "it is for {found}-bit machines, this host needs {needed}-bit"
-                )
+                let (found, needed) = if CLASS == elf::ELFCLASS64 { (32, 64) } else { (64, 32) };
+                write!(f, "it is for {found}-bit machines, this host needs {needed}-bit")
             }
             Self::ByteOrder => {
                 let (little, big) = ("little-endian", "big-endian");
-                let (found, needed) = if ENCODING == elf::ELFDATA2LSB {
-                    (big, little)
-                } else {
-                    (little, big)
-                };
+                let (found, needed) =
+                    if ENCODING == elf::ELFDATA2LSB { (big, little) } else { (little, big) };
                 write!(f, "it is for {found} machines, this host needs {needed}")
             }
             Self::Machine(found) => {

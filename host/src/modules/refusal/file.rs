@@ -63,11 +63,7 @@ impl fmt::Display for FileFault {
                 match beside.len() {
                     0 => f.write_str("; its directory holds no mod_mpm_*.so"),
                     n if n > LISTED_MAX => {
-                        write!(
-                            f,
-                            "; its directory holds {shown} and {} more",
-                            n - LISTED_MAX
-                        )
+                        write!(f, "; its directory holds {shown} and {} more", n - LISTED_MAX)
                     }
                     _ => write!(f, "; its directory holds {shown}"),
                 }

@@ -34,22 +34,14 @@ pub struct Refusal {
 
 impl Refusal {
     pub(super) fn new(symbol: &str, path: &Path, reason: Reason) -> Self {
-        Self {
-            symbol: symbol.to_owned(),
-            path: path.to_owned(),
-            reason,
-        }
+        Self { symbol: symbol.to_owned(), path: path.to_owned(), reason }
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
-        write!(
-            f,
-            "cannot load {} from {path}: {}",
-            self.symbol, self.reason
-        )
+        write!(f, "cannot load {} from {path}: {}", self.symbol, self.reason)
     }
 }
 

@@ -45,10 +45,7 @@ impl fmt::Display for SymbolFault {
                 holds.join(" and ")
             ),
             Self::Httpd { holds, cookie, api } => {
-                let holds = holds
-                    .as_ref()
-                    .map(|name| format!(" ({name})"))
-                    .unwrap_or_default();
+                let holds = holds.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
                 write!(
                     f,
                     "it is a module of Apache httpd{holds}, made for httpd's interface {cookie} \
@@ -66,15 +63,11 @@ impl fmt::Display for SymbolFault {
             ),
             Self::Undefined => f.write_str("the file refers to this symbol without defining it"),
             Self::NotData(kind) => {
-                write!(
-                    f,
-                    "the symbol is {kind}, not a constant of type mpm_descriptor"
-                )
+                write!(f, "the symbol is {kind}, not a constant of type mpm_descriptor")
             }
-            Self::TooSmall(size) => write!(
-                f,
-                "the symbol has {size} bytes, an mpm_descriptor has {DESCRIPTOR_LEN}"
-            ),
+            Self::TooSmall(size) => {
+                write!(f, "the symbol has {size} bytes, an mpm_descriptor has {DESCRIPTOR_LEN}")
+            }
             Self::NotInFile => f.write_str(
                 "the symbol has no value in the file; an mpm_descriptor is an initialised constant",
             ),

@@ -80,10 +80,7 @@ impl fmt::Display for TableFault {
         match self {
             Self::Text(field, fault) => write!(f, "its descriptor's {field} {fault}"),
             Self::Layout(fault) => write!(f, "its layout record (__layout) {fault}"),
-            Self::Name {
-                found,
-                needed: Some(needed),
-            } => write!(
+            Self::Name { found, needed: Some(needed) } => write!(
                 f,
                 "its descriptor's name is \"{found}\", for this symbol it must be \"{needed}\""
             ),
@@ -100,19 +97,13 @@ impl fmt::Display for TableFault {
                 "its mpm_ops has struct_size {found}, which is no multiple of 8 up to 65536"
             ),
             Self::OpsReserved(found) => {
-                write!(
-                    f,
-                    "its mpm_ops has {found} in the member reserved, which must be 0"
-                )
+                write!(f, "its mpm_ops has {found} in the member reserved, which must be 0")
             }
             Self::OpMissing { entry, because } => {
                 write!(f, "its mpm_ops lacks {entry}, which {because}")
             }
             Self::OpOutside { entry, address } => {
-                write!(
-                    f,
-                    "its mpm_ops has {entry} outside the module's code ({address:#x})"
-                )
+                write!(f, "its mpm_ops has {entry} outside the module's code ({address:#x})")
             }
         }
     }

@@ -25,10 +25,7 @@ fn everything_of_a_good_plugin_is_copied() {
     assert_eq!(plugin.abi, (1, 0));
     assert_eq!(plugin.flags, FLAG_FORKS | FLAG_POSIX);
     assert_eq!(plugin.required_caps, CAP_ACCEPT | CAP_CHILDREN);
-    assert_eq!(
-        (plugin.device, plugin.inode),
-        (metadata.dev(), metadata.ino())
-    );
+    assert_eq!((plugin.device, plugin.inode), (metadata.dev(), metadata.ino()));
     assert!(plugin.warnings.is_empty(), "{:?}", plugin.warnings);
     let line = format!(
         "mpm_good 1.2.3 by gearbox tests, ABI 1.0, build abc, {} (inode {})",
@@ -49,15 +46,8 @@ fn directives_are_copied_in_order() {
     let modules = Modules::new();
     let directives = load(&modules.good(&[])).unwrap().directives;
     let names: Vec<&str> = directives.iter().map(|it| it.name.as_str()).collect();
-    let expected = [
-        "GoodFlag",
-        "GoodInt",
-        "GoodTime",
-        "GoodEnum",
-        "GoodWords",
-        "OldInt",
-        "SpareOne",
-    ];
+    let expected =
+        ["GoodFlag", "GoodInt", "GoodTime", "GoodEnum", "GoodWords", "OldInt", "SpareOne"];
     assert_eq!(names, expected);
     let words = ["first", "Second", "third"].map(str::to_owned).to_vec();
     assert_eq!(directives[0].arg, ArgKind::Flag);

@@ -95,10 +95,7 @@ fn every_number() {
 fn missing_capabilities() {
     let without = |caps: u64| HostOffer::new(!caps);
     let one = refusal_unrun("-UX", without(CAP_CHILDREN));
-    assert_eq!(
-        one,
-        "it requires CAP_CHILDREN, which this host does not have"
-    );
+    assert_eq!(one, "it requires CAP_CHILDREN, which this host does not have");
     let option = "-DCAPS=(MPM_CAP_CHILDREN | MPM_CAP_TASKS | UINT64_C(1) << 40)";
     let several = refusal_unrun(option, without(CAP_TASKS | 1 << 40));
     let expected = "it requires CAP_TASKS and capability bit 40, which this host does not have";
@@ -107,10 +104,7 @@ fn missing_capabilities() {
 
 #[test]
 fn another_major_host() {
-    let offer = HostOffer {
-        abi_major: 3,
-        ..super::offer()
-    };
+    let offer = HostOffer { abi_major: 3, ..super::offer() };
     let expected = "it was compiled for ABI 1.0, this host needs 3.x";
     assert_eq!(refusal_unrun("-UX", offer), expected);
 }

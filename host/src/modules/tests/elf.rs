@@ -14,10 +14,7 @@ fn not_elf() {
         (b"!<arch>\nx.o/", "a static library (ar archive)"),
         (b"MZ\x90\x00", "a program of Windows (PE)"),
         (b"\xCF\xFA\xED\xFE\x07", "a program of macOS (Mach-O)"),
-        (
-            b"\x00\x01\x02\x03\x04",
-            "something unknown (bytes 00 01 02 03)",
-        ),
+        (b"\x00\x01\x02\x03\x04", "something unknown (bytes 00 01 02 03)"),
         (b"\x7fEL", "something unknown (bytes 7f 45 4c)"),
     ];
     let modules = Modules::new();
@@ -43,34 +40,16 @@ fn patched(patches: &[(usize, u8)]) -> String {
 #[cfg(all(target_arch = "x86_64", target_endian = "little"))]
 #[test]
 fn other_machines() {
-    assert_eq!(
-        patched(&[(4, 1)]),
-        "it is for 32-bit machines, this host needs 64-bit"
-    );
-    assert_eq!(
-        patched(&[(5, 2)]),
-        "it is for big-endian machines, this host needs little-endian"
-    );
-    assert_eq!(
-        patched(&[(18, 183)]),
-        "it is for AArch64, this host needs x86-64"
-    );
-    assert_eq!(
-        patched(&[(18, 99)]),
-        "it is for ELF machine 99, this host needs x86-64"
-    );
+    assert_eq!(patched(&[(4, 1)]), "it is for 32-bit machines, this host needs 64-bit");
+    assert_eq!(patched(&[(5, 2)]), "it is for big-endian machines, this host needs little-endian");
+    assert_eq!(patched(&[(18, 183)]), "it is for AArch64, this host needs x86-64");
+    assert_eq!(patched(&[(18, 99)]), "it is for ELF machine 99, this host needs x86-64");
 }
 
 #[test]
 fn other_types_of_elf() {
-    assert_eq!(
-        patched(&[(16, 4)]),
-        "it is a core dump, not a shared object"
-    );
-    assert_eq!(
-        patched(&[(16, 9)]),
-        "the file is damaged: bad file header; install it again"
-    );
+    assert_eq!(patched(&[(16, 4)]), "it is a core dump, not a shared object");
+    assert_eq!(patched(&[(16, 9)]), "the file is damaged: bad file header; install it again");
     let modules = Modules::new();
     let path = modules.path("program");
     for (options, what) in [
@@ -79,12 +58,7 @@ fn other_types_of_elf() {
         (&["-c"], "an object file that was not linked yet"),
     ] {
         let source = modules.write("main.c", b"int main(void) { return 0; }");
-        let status = Command::new("cc")
-            .args(options)
-            .arg(source)
-            .arg("-o")
-            .arg(&path)
-            .status();
+        let status = Command::new("cc").args(options).arg(source).arg("-o").arg(&path).status();
         assert!(status.unwrap().success());
         let expected = format!("it is {what}, not a shared object; link it with -shared");
         assert_eq!(refusal(&path), expected);
@@ -114,10 +88,7 @@ fn truncated_without_a_section_table() {
     bytes[0x3A..0x40].fill(0);
     bytes.truncate(0x2E00);
     let line = refusal(&modules.write("mod_mpm_cut.so", &bytes));
-    assert!(
-        line.starts_with("the file is truncated: it has 11776 bytes"),
-        "{line}"
-    );
+    assert!(line.starts_with("the file is truncated: it has 11776 bytes"), "{line}");
 }
 
 #[cfg(target_pointer_width = "64")]

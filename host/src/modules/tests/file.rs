@@ -22,12 +22,7 @@ fn missing_file() {
     let path = modules.path("mod_mpm_evnt.so");
     let empty = "there is no such file; its directory holds no mod_mpm_*.so";
     assert_eq!(refusal(&path), empty);
-    for name in [
-        "mod_mpm_worker.so",
-        "mod_mpm_event.so",
-        "mod_dir.so",
-        "mod_mpm_event.so.bak",
-    ] {
+    for name in ["mod_mpm_worker.so", "mod_mpm_event.so", "mod_dir.so", "mod_mpm_event.so.bak"] {
         modules.write(name, b"x");
     }
     let expected = "there is no such file (did you mean mod_mpm_event.so?); its directory holds \
@@ -49,20 +44,14 @@ fn missing_file_among_many() {
         modules.write(&format!("mod_mpm_{n:02}.so"), b"x");
     }
     let line = refusal(&modules.path("absent.so"));
-    assert!(
-        line.ends_with("mod_mpm_10.so, mod_mpm_11.so and 2 more"),
-        "{line}"
-    );
+    assert!(line.ends_with("mod_mpm_10.so, mod_mpm_11.so and 2 more"), "{line}");
 }
 
 #[test]
 fn missing_directory() {
     let modules = Modules::new();
     let path = modules.path("modules/mod_mpm_good.so");
-    let expected = format!(
-        "there is no directory {}",
-        modules.path("modules").display()
-    );
+    let expected = format!("there is no directory {}", modules.path("modules").display());
     assert_eq!(refusal(&path), expected);
 }
 
@@ -70,29 +59,17 @@ fn missing_directory() {
 fn other_kinds_of_files() {
     let modules = Modules::new();
     assert_eq!(refusal(modules.directory.path()), "it is a directory");
-    assert_eq!(
-        refusal(Path::new("/dev/null")),
-        "it is a device, not a file"
-    );
+    assert_eq!(refusal(Path::new("/dev/null")), "it is a device, not a file");
     let fifo = modules.path("fifo");
     nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).unwrap();
     assert_eq!(refusal(&fifo), "it is a FIFO, not a file");
     let socket = modules.path("socket");
     let _listener = UnixListener::bind(&socket).unwrap();
     assert_eq!(refusal(&socket), "it is a socket, not a file");
-    assert_eq!(
-        refusal(&modules.write("empty.so", b"")),
-        "the file is empty"
-    );
+    assert_eq!(refusal(&modules.write("empty.so", b"")), "the file is empty");
     let large = modules.path("large.so");
-    File::create(&large)
-        .unwrap()
-        .set_len((256 << 20) + 1)
-        .unwrap();
-    assert_eq!(
-        refusal(&large),
-        "the file has 257 MiB, a module may have 256 MiB"
-    );
+    File::create(&large).unwrap().set_len((256 << 20) + 1).unwrap();
+    assert_eq!(refusal(&large), "the file has 257 MiB, a module may have 256 MiB");
 }
 
 #[test]
@@ -104,10 +81,7 @@ fn unreadable() {
     assert_eq!(refusal(&circle), expected);
     // Root may read everything, so the usual case is only formatted here.
     let denied = FileFault::Unreadable(io::Error::from_raw_os_error(libc::EACCES));
-    assert_eq!(
-        denied.to_string(),
-        "it cannot be read: Permission denied (os error 13)"
-    );
+    assert_eq!(denied.to_string(), "it cannot be read: Permission denied (os error 13)");
 }
 
 #[test]
@@ -174,10 +148,7 @@ fn replaced_meanwhile() {
     let expected = "the file was changed or replaced while it was loaded; try again";
     assert_eq!(fault.to_string(), expected);
     fs::remove_file(&path).unwrap();
-    assert!(matches!(
-        file.check_in_place(&path),
-        Err(FileFault::Changed)
-    ));
+    assert!(matches!(file.check_in_place(&path), Err(FileFault::Changed)));
 }
 
 #[test]
@@ -186,8 +157,5 @@ fn overwritten_meanwhile() {
     let path = modules.write("mod_mpm_good.so", b"first");
     let file = ModuleFile::open(&path, SYMBOL).unwrap();
     fs::write(&path, b"longer").unwrap();
-    assert!(matches!(
-        file.check_in_place(&path),
-        Err(FileFault::Changed)
-    ));
+    assert!(matches!(file.check_in_place(&path), Err(FileFault::Changed)));
 }

@@ -44,14 +44,7 @@ impl Modules {
     fn compile(&self, source: &str, name: &str, options: &[&str]) -> PathBuf {
         let path = self.path(name);
         let output = Command::new("cc")
-            .args([
-                "-std=gnu99",
-                "-O1",
-                "-fPIC",
-                "-shared",
-                "-fvisibility=default",
-                "-w",
-            ])
+            .args(["-std=gnu99", "-O1", "-fPIC", "-shared", "-fvisibility=default", "-w"])
             .arg(format!("-I{INCLUDE}"))
             .args(options)
             .arg(Path::new(FIXTURES).join(source))
@@ -90,10 +83,7 @@ fn refusal(path: &Path) -> String {
 }
 
 fn reason(symbol: &str, path: &Path, result: Result<Plugin, Refusal>) -> String {
-    let line = result
-        .map(|plugin| plugin.to_string())
-        .unwrap_err()
-        .to_string();
+    let line = result.map(|plugin| plugin.to_string()).unwrap_err().to_string();
     let prefix = format!("cannot load {symbol} from {}: ", path.display());
     assert!(!line.contains('\n'), "more than one line: {line}");
     line.strip_prefix(&prefix).expect(&line).to_owned()

@@ -57,14 +57,9 @@ fn in_file(bytes: &[u8], name: &str) -> Range<usize> {
 
     let object = SharedObject::parse(bytes).unwrap();
     let symbols = object.symbols().unwrap();
-    let (_, symbol) = symbols
-        .iter()
-        .find(|(it, _)| *it == name.as_bytes())
-        .unwrap();
+    let (_, symbol) = symbols.iter().find(|(it, _)| *it == name.as_bytes()).unwrap();
     let len = symbol.st_size(object::NativeEndian) as usize;
-    let data = object
-        .mapped(symbol.st_value(object::NativeEndian), len)
-        .unwrap();
+    let data = object.mapped(symbol.st_value(object::NativeEndian), len).unwrap();
     let start = data.as_ptr().addr() - bytes.as_ptr().addr();
     start..start + len
 }
@@ -76,13 +71,7 @@ fn inspecting_spoilt_files() {
     let good = fs::read(modules.good(&["-Wl,--hash-style=both"])).unwrap();
     let descriptor = in_file(&good, SYMBOL);
     let sections = usize::try_from(u64::from_ne_bytes(good[0x28..0x30].try_into().unwrap()));
-    let regions = [
-        0..64,
-        64..64 + 12 * 56,
-        0..0x1000,
-        descriptor,
-        sections.unwrap()..good.len(),
-    ];
+    let regions = [0..64, 64..64 + 12 * 56, 0..0x1000, descriptor, sections.unwrap()..good.len()];
     let mut random = Random(1);
     let mut refused = 0;
     for case in 0..8000 {
@@ -222,8 +211,5 @@ fn validating_random_tables() {
         good[1] += usize::from(validate::ops(&mapped, &descriptor).is_ok());
         good[2] += usize::from(directives::read(&mapped, &descriptor).is_ok());
     }
-    assert!(
-        good.iter().all(|good| *good > 0),
-        "never anything right: {good:?}"
-    );
+    assert!(good.iter().all(|good| *good > 0), "never anything right: {good:?}");
 }

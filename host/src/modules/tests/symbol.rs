@@ -27,25 +27,16 @@ fn another_mpm() {
     assert_eq!(refusal_of("mpm_good_module\0", &path), expected);
     let path = modules.good(&["-DALSO=mpm_also_module"]);
     let line = refusal_of("mpm_event_module", &path);
-    assert!(
-        line.contains("mpm_good_module") && line.contains(" and "),
-        "{line}"
-    );
+    assert!(line.contains("mpm_good_module") && line.contains(" and "), "{line}");
     assert!(line.contains("mpm_also_module"), "{line}");
 }
 
 #[test]
 fn modules_of_other_servers() {
     let httpd = "made for httpd's interface AP24 20120211; gearbox loads its own MPMs only";
-    assert_eq!(
-        foreign(&["-DHTTPD"]),
-        format!("it is a module of Apache httpd, {httpd}")
-    );
+    assert_eq!(foreign(&["-DHTTPD"]), format!("it is a module of Apache httpd, {httpd}"));
     let other = foreign(&["-DHTTPD", "-DSYMBOL=dir_module"]);
-    assert_eq!(
-        other,
-        format!("it is a module of Apache httpd (dir_module), {httpd}")
-    );
+    assert_eq!(other, format!("it is a module of Apache httpd (dir_module), {httpd}"));
     let nginx = "it is a module of nginx; gearbox loads its own MPMs only";
     assert_eq!(foreign(&["-DNGINX"]), nginx);
 }
@@ -80,10 +71,7 @@ fn symbol_that_is_no_descriptor() {
     assert_eq!(foreign(&["-DSMALL"]), small);
     let zero = "the symbol has no value in the file; an mpm_descriptor is an initialised constant";
     assert_eq!(foreign(&["-DZERO"]), zero);
-    assert_eq!(
-        foreign(&["-DMISALIGNED"]),
-        "the symbol's address is not a multiple of 8"
-    );
+    assert_eq!(foreign(&["-DMISALIGNED"]), "the symbol's address is not a multiple of 8");
     let undefined = "the file refers to this symbol without defining it";
     assert_eq!(foreign(&["-DUNDEFINED"]), undefined);
 }

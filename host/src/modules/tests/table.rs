@@ -15,14 +15,8 @@ fn texts() {
             &["-DLICENSE=(const char *)-1"],
             "its descriptor's license points outside the module (0xffffffffffffffff)",
         ),
-        (
-            &["-DVENDOR=\"\\xff\""],
-            "its descriptor's vendor is not UTF-8",
-        ),
-        (
-            &["-DBUILD_ID=\"a\\nb\""],
-            "its descriptor's build_id holds a control character",
-        ),
+        (&["-DVENDOR=\"\\xff\""], "its descriptor's vendor is not UTF-8"),
+        (&["-DBUILD_ID=\"a\\nb\""], "its descriptor's build_id holds a control character"),
         (
             &["-DNAME=\"mpm_other\""],
             "its descriptor's name is \"mpm_other\", for this symbol it must be \"mpm_good\"",
@@ -36,10 +30,7 @@ fn text_without_an_end() {
     let long = format!("-DVENDOR=\"{}\"", "x".repeat(TEXT_MAX + 1));
     let modules = Modules::new();
     assert!(super::load(&modules.good(&[&fits])).is_ok());
-    check_variants(&[(
-        &[&long],
-        "its descriptor's vendor does not end within 256 bytes",
-    )]);
+    check_variants(&[(&[&long], "its descriptor's vendor does not end within 256 bytes")]);
 }
 
 #[test]
@@ -59,14 +50,8 @@ fn function_table() {
             &["-DOPS=(const mpm_ops *)4096"],
             "its descriptor's ops points outside the module (0x1000)",
         ),
-        (
-            &["-DOPS_SIZE=88"],
-            "its mpm_ops has struct_size 88, the mandatory entries need 96",
-        ),
-        (
-            &["-DOPS_SIZE=0"],
-            "its mpm_ops has struct_size 0, the mandatory entries need 96",
-        ),
+        (&["-DOPS_SIZE=88"], "its mpm_ops has struct_size 88, the mandatory entries need 96"),
+        (&["-DOPS_SIZE=0"], "its mpm_ops has struct_size 0, the mandatory entries need 96"),
         (
             &["-DOPS_SIZE=121"],
             "its mpm_ops has struct_size 121, which is no multiple of 8 up to 65536",
@@ -75,10 +60,7 @@ fn function_table() {
             &["-DOPS_SIZE=65544"],
             "its mpm_ops has struct_size 65544, which is no multiple of 8 up to 65536",
         ),
-        (
-            &["-DOPS_RESERVED=3"],
-            "its mpm_ops has 3 in the member reserved, which must be 0",
-        ),
+        (&["-DOPS_RESERVED=3"], "its mpm_ops has 3 in the member reserved, which must be 0"),
     ]);
     let modules = Modules::new();
     let past_the_end = refusal(&modules.good(&["-DOPS_SIZE=65536"]));
@@ -94,25 +76,14 @@ fn function_table() {
 
 #[test]
 fn mandatory_functions() {
-    for entry in [
-        "create",
-        "destroy",
-        "config_check",
-        "prepare",
-        "child_main",
-        "wake",
-        "query",
-    ] {
+    for entry in ["create", "destroy", "config_check", "prepare", "child_main", "wake", "query"] {
         let modules = Modules::new();
         let option = format!("-D{}=NULL", entry.to_uppercase());
         let expected = format!("its mpm_ops lacks {entry}, which is mandatory");
         assert_eq!(refusal(&modules.good(&[&option])), expected);
     }
     check_variants(&[
-        (
-            &["-DRUN=NULL"],
-            "its mpm_ops lacks run, which is mandatory with FLAG_FORKS",
-        ),
+        (&["-DRUN=NULL"], "its mpm_ops lacks run, which is mandatory with FLAG_FORKS"),
         (
             &["-DDIRECTIVE=NULL"],
             "its mpm_ops lacks directive, which is mandatory for a module with directives",
@@ -139,10 +110,7 @@ fn functions_that_are_no_code() {
 #[test]
 fn directive_table() {
     check_variants(&[
-        (
-            &["-DCOUNT=1025"],
-            "its descriptor has 1025 directives, the most is 1024",
-        ),
+        (&["-DCOUNT=1025"], "its descriptor has 1025 directives, the most is 1024"),
         (
             &["-DSTRIDE=72"],
             "its descriptor has directive_stride 72, which is no multiple of 8 from 80 to 4096",
@@ -176,10 +144,7 @@ fn row(members: &str) -> String {
 
 /// Members of a row, and what is said about it.
 const ROWS: &[(&str, &str)] = &[
-    (
-        "0, \"\", 0, 0, 0, 0, 9, 0, 1, 0, 0, 0, 9",
-        "number 7 has name that is NULL",
-    ),
+    ("0, \"\", 0, 0, 0, 0, 9, 0, 1, 0, 0, 0, 9", "number 7 has name that is NULL"),
     (
         "(char *)8, \"\", 0, 0, 0, 0, 9, 0, 1, 0, 0, 0, 9",
         "number 7 has name that points outside the module (0x8)",
@@ -192,10 +157,7 @@ const ROWS: &[(&str, &str)] = &[
         "\"a b\", \"\", 0, 0, 0, 0, 9, 0, 1, 0, 0, 0, 9",
         "number 7 is called \"a b\"; a name has up to 64 letters, digits and _, a letter first",
     ),
-    (
-        "\"Bad\", 0, 0, 0, 0, 0, 9, 0, 1, 0, 0, 0, 9",
-        "Bad has help that is NULL",
-    ),
+    ("\"Bad\", 0, 0, 0, 0, 0, 9, 0, 1, 0, 0, 0, 9", "Bad has help that is NULL"),
     (
         "\"Bad\", \"a\\nb\", 0, 0, 0, 0, 9, 0, 1, 0, 0, 0, 9",
         "Bad has help that holds a control character",
@@ -204,10 +166,7 @@ const ROWS: &[(&str, &str)] = &[
         "\"Bad\", \"\", (char *)8, 0, 0, 0, 9, 0, 1, 0, 0, 0, 9",
         "Bad has default_text that points outside the module (0x8)",
     ),
-    (
-        "\"goodFLAG\", \"\", 0, 0, 0, 0, 9, 0, 1, 0, 0, 0, 9",
-        "goodFLAG is declared twice",
-    ),
+    ("\"goodFLAG\", \"\", 0, 0, 0, 0, 9, 0, 1, 0, 0, 0, 9", "goodFLAG is declared twice"),
     (
         "\"Bad\", \"\", 0, 0, 0, 0, 9, 0, 9, 0, 0, 0, 9",
         "Bad has kind 9, which this host does not know",
@@ -216,10 +175,7 @@ const ROWS: &[(&str, &str)] = &[
         "\"Bad\", \"\", 0, 0, 0, 0, 9, 0, 1, 0, 0, 0x21, 9",
         "Bad has flags 0x20, which this host does not know",
     ),
-    (
-        "\"Bad\", \"\", 0, 0, 0, 10, 9, 0, 1, 0, 0, 0, 9",
-        "Bad has min 10 above max 9",
-    ),
+    ("\"Bad\", \"\", 0, 0, 0, 10, 9, 0, 1, 0, 0, 0, 9", "Bad has min 10 above max 9"),
     (
         "\"Bad\", \"\", 0, 0, 0, 0, 0, 0, MPM_ARG_ARGV, 3, 2, 0, 9",
         "Bad has min_args 3 above max_args 2",
@@ -269,17 +225,11 @@ fn words_to_choose_from() {
             "its directive GoodEnum has \"A\" among enum_names, which is no word or there twice",
         ),
         (
-            &[
-                "-DENUM_COUNT=2",
-                "-DENUM_NAMES=((const char *const[]){\"a\", 0})",
-            ],
+            &["-DENUM_COUNT=2", "-DENUM_NAMES=((const char *const[]){\"a\", 0})"],
             "its directive GoodEnum has name among enum_names that is NULL",
         ),
         (
-            &[
-                "-DENUM_COUNT=1",
-                "-DENUM_NAMES=((const char *const[]){\"a b\"})",
-            ],
+            &["-DENUM_COUNT=1", "-DENUM_NAMES=((const char *const[]){\"a b\"})"],
             "its directive GoodEnum has \"a b\" among enum_names, which is no word or there twice",
         ),
     ]);

@@ -1,0 +1,148 @@
+//! The command line: httpd's flags.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::server::{Action, Invocation};
+
+/// What a command line leads to.
+#[derive(Debug)]
+pub enum Parsed {
+    /// Go on.
+    Run(Box<Invocation>),
+    /// Printed already; end with this status.
+    Exit(i32),
+}
+
+/// Parses the command line. `-h` ends with 1 as httpd's, `--help` with 0, a mistake with 1.
+pub fn parse(args: impl IntoIterator<Item = std::ffi::OsString>) -> Parsed {
+    let matches = match command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help goes to standard output, mistakes to standard error.
+            let _ = error.print();
+            return Parsed::Exit(error.exit_code().min(1));
+        }
+    };
+    if matches.get_flag("usage") {
+        let mut command = command();
+        let _ = write!(std::io::stderr(), "{}", command.render_help());
+        return Parsed::Exit(1);
+    }
+    if matches.get_one::<String>("signal").is_some() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "gearbox: -k is not supported yet; stop a server with: kill -TERM $(cat PIDFILE)"
+        );
+        return Parsed::Exit(1);
+    }
+    Parsed::Run(Box::new(invocation(&matches)))
+}
+
+fn command() -> Command {
+    let value = |id: &'static str, short, name: &'static str, help: &'static str| {
+        Arg::new(id).short(short).value_name(name).help(help).allow_hyphen_values(true)
+    };
+    let many = |arg: Arg| arg.action(ArgAction::Append);
+    let flag = |id: &'static str, short, help: &'static str| {
+        Arg::new(id).short(short).action(ArgAction::SetTrue).help(help)
+    };
+    Command::new("gearbox")
+        .about("A web server whose process and thread model is a plug-in (MPM).")
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args([
+            value("root", 'd', "DIR", "ServerRoot to begin with"),
+            value("file", 'f', "FILE", "configuration file; relative to ServerRoot"),
+            many(value("before", 'C', "DIRECTIVE", "read this directive before the file")),
+            many(value("after", 'c', "DIRECTIVE", "read this directive after the file")),
+            many(value(
+                "define",
+                'D',
+                "NAME",
+                "define a name for <IfDefine> and ${NAME}; FOREGROUND: do not detach",
+            )),
+            value("signal", 'k', "ACTION", "start, stop, restart, graceful (not supported yet)"),
+            flag("version", 'v', "show the version"),
+            flag("version-long", 'V', "show the version, the MPM and compile settings"),
+            flag("compiled-in", 'l', "list the modules compiled in"),
+            flag("directives", 'L', "list the directives there are"),
+            flag("test", 't', "check the configuration"),
+            flag("skip-root", 'T', "start without checking that DocumentRoot exists"),
+            flag("settings", 'S', "show the settings as they were understood"),
+            flag("modules", 'M', "list the modules loaded"),
+            flag("one", 'X', "serve with one process, in the foreground"),
+            flag("usage", 'h', "show this help and end with status 1"),
+            Arg::new("help").long("help").action(ArgAction::HelpShort).help("show this help"),
+        ])
+}
+
+fn invocation(matches: &ArgMatches) -> Invocation {
+    let texts = |id: &str| -> Vec<String> {
+        matches.get_many::<String>(id).into_iter().flatten().cloned().collect()
+    };
+    let all_defines = texts("define");
+    let defined = |names: &[&str]| all_defines.iter().any(|name| names.contains(&name.as_str()));
+    let flag = |id| matches.get_flag(id);
+    let action = [
+        (flag("version"), Action::Version),
+        (flag("version-long"), Action::VersionLong),
+        (flag("compiled-in"), Action::CompiledIn),
+        (flag("directives"), Action::Directives),
+        (flag("settings") || defined(&["DUMP_VHOSTS", "DUMP_RUN_CFG"]), Action::Settings),
+        (flag("modules") || defined(&["DUMP_MODULES"]), Action::Modules),
+        (flag("test"), Action::Test),
+    ];
+    let action = action.into_iter().find(|(asked, _)| *asked).map_or(Action::Serve, |(_, a)| a);
+    let path = |id| matches.get_one::<String>(id).map(PathBuf::from);
+    let (server_root, config) = places(path("root"), path("file"));
+    Invocation {
+        action,
+        server_root,
+        config,
+        before: texts("before"),
+        after: texts("after"),
+        skip_document_root: flag("skip-root"),
+        one_process: flag("one") || defined(&["DEBUG", "ONE_PROCESS"]),
+        foreground: defined(&["FOREGROUND", "NO_DETACH"]),
+        defines: all_defines,
+        color: std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    }
+}
+
+/// Where an installed server finds its files.
+const INSTALLED: &str = "/etc/gearbox";
+
+/// ServerRoot to begin with, and the configuration file.
+fn places(root: Option<PathBuf>, file: Option<PathBuf>) -> (PathBuf, PathBuf) {
+    let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let tree = checkout();
+    let default_file = match &tree {
+        Some(_) => "conf/gearbox.conf",
+        None => "gearbox.conf",
+    };
+    let root = match root {
+        Some(root) => here.join(root),
+        None => tree.unwrap_or_else(|| PathBuf::from(INSTALLED)),
+    };
+    let file = match file {
+        // As httpd: relative to ServerRoot. A file that is only there relative to the working
+        // directory is what was meant.
+        Some(file) if !root.join(&file).exists() && here.join(&file).exists() => here.join(file),
+        Some(file) => root.join(file),
+        None => root.join(default_file),
+    };
+    (root, file)
+}
+
+/// The checkout this binary was built in (`CHECKOUT/target/PROFILE/gearbox`), if it was.
+fn checkout() -> Option<PathBuf> {
+    let exe = std::env::current_exe().ok()?;
+    let target = exe.parent()?.parent()?;
+    let root = target.parent()?;
+    let is_checkout =
+        |root: &Path| root.join("conf/gearbox.conf").is_file() && root.join("Cargo.toml").is_file();
+    is_checkout(root).then(|| root.to_owned())
+}

@@ -1,0 +1,28 @@
+//! The error log and the access logs.
+//!
+//! The `log` crate's facade feeds the main error log; `env_logger` filters and formats. A line is
+//! written by one `write` to a descriptor opened for appending, so that lines of several processes
+//! do not mix.
+
+mod access;
+mod error;
+mod level;
+mod rows;
+
+pub use access::{AccessLog, COMBINED, COMMON, Entry, Format};
+pub use error::{ErrorLog, LevelFilter, emit, enabled, install, raw};
+pub use level::Level;
+pub use rows::{LogSettings, ROWS};
+
+/// Writes to the error log: level, permanent number (see `conf/MESSAGES.md`), text.
+///
+/// The module shown is the part of the host the line stands in.
+#[macro_export]
+macro_rules! log_line {
+    ($level:ident, $code:literal, $($text:tt)+) => {{
+        let level = $crate::log::Level::$level;
+        if $crate::log::enabled(level, module_path!()) {
+            $crate::log::emit(level, module_path!(), $code, ::std::format_args!($($text)+));
+        }
+    }};
+}

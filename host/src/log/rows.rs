@@ -1,0 +1,148 @@
+//! Directives about logs.
+
+use std::path::PathBuf;
+
+use super::access::{COMBINED, COMMON, Format};
+use super::error::LevelFilter;
+use super::level::Level;
+use crate::config::{Args, Call, Contexts, Fault, Part, Row, Settings};
+
+/// Log settings as written.
+#[derive(Clone, Debug, Default)]
+pub struct LogSettings {
+    /// ErrorLog.
+    pub error_log: Option<PathBuf>,
+    /// LogLevel.
+    pub level: Option<LevelFilter>,
+    /// CustomLog: file and format.
+    pub custom_logs: Vec<(PathBuf, Format)>,
+    /// LogFormat: nickname and format.
+    formats: Vec<(String, Format)>,
+}
+
+impl Part for LogSettings {
+    fn merge(&mut self, inner: &Self) {
+        if inner.error_log.is_some() {
+            self.error_log.clone_from(&inner.error_log);
+        }
+        if inner.level.is_some() {
+            self.level.clone_from(&inner.level);
+        }
+        self.custom_logs.extend(inner.custom_logs.iter().cloned());
+        self.formats.extend(inner.formats.iter().cloned());
+    }
+}
+
+/// Directives of the core and mod_log_config.
+pub const ROWS: &[Row] = &[
+    Row {
+        name: "ErrorLog",
+        module: "core.c",
+        contexts: Contexts::SERVER,
+        args: Args::Path,
+        default: "standard error",
+        help: "the file errors are logged to",
+        set: error_log,
+    },
+    Row {
+        name: "LogLevel",
+        module: "core.c",
+        contexts: Contexts::SERVER,
+        args: Args::Words { min: 1, max: usize::MAX },
+        default: "warn",
+        help: "what is logged: a level, and module:level for single modules",
+        set: log_level,
+    },
+    Row {
+        name: "LogFormat",
+        module: "mod_log_config.c",
+        contexts: Contexts::SERVER,
+        args: Args::Words { min: 2, max: 2 },
+        default: "the nicknames common and combined",
+        help: "a format string and its nickname",
+        set: log_format,
+    },
+    Row {
+        name: "CustomLog",
+        module: "mod_log_config.c",
+        contexts: Contexts::SERVER,
+        args: Args::Words { min: 2, max: 2 },
+        default: "",
+        help: "a file requests are logged to, and the nickname of a format or a format string",
+        set: custom_log,
+    },
+];
+
+fn error_log(settings: &mut Settings, call: &Call<'_>) -> Result<(), Fault> {
+    let written = call.words.first().map_or("", |word| word.text.as_str());
+    refuse_pipe(written)?;
+    if written == "syslog" || written.starts_with("syslog:") {
+        return Err(Fault::new("ErrorLog to syslog is not supported yet").at(0));
+    }
+    settings.of_mut::<LogSettings>().error_log = Some(call.path()?.to_owned());
+    Ok(())
+}
+
+fn refuse_pipe(path: &str) -> Result<(), Fault> {
+    if path.starts_with('|') {
+        return Err(Fault::new("piped logs are not supported yet").at(0));
+    }
+    Ok(())
+}
+
+fn log_level(settings: &mut Settings, call: &Call<'_>) -> Result<(), Fault> {
+    let mut filter = settings.of::<LogSettings>().level.unwrap_or_default();
+    for (index, word) in call.words.iter().enumerate() {
+        let (module, level) = match word.text.split_once(':') {
+            Some((module, level)) => (Some(module), level),
+            None => (None, word.text.as_str()),
+        };
+        let level = Level::from_word(level).ok_or_else(|| {
+            let words = Level::words().join("/");
+            Fault::new(format!("unknown log level '{level}': use one of {words}")).at(index)
+        })?;
+        match module {
+            Some(module) => {
+                let module = module.strip_suffix("_module").unwrap_or(module).to_owned();
+                filter.modules.retain(|(known, _)| *known != module);
+                filter.modules.push((module, level));
+            }
+            None => filter.all = level,
+        }
+    }
+    settings.of_mut::<LogSettings>().level = Some(filter);
+    Ok(())
+}
+
+fn log_format(settings: &mut Settings, call: &Call<'_>) -> Result<(), Fault> {
+    if let [format, nickname] = call.words {
+        let format = Format::parse(&format.text).map_err(|text| Fault::new(text).at(0))?;
+        let formats = &mut settings.of_mut::<LogSettings>().formats;
+        formats.retain(|(known, _)| *known != nickname.text);
+        formats.push((nickname.text.clone(), format));
+    }
+    Ok(())
+}
+
+fn custom_log(settings: &mut Settings, call: &Call<'_>) -> Result<(), Fault> {
+    let [path, format] = call.words else { return Ok(()) };
+    refuse_pipe(&path.text)?;
+    let log = settings.of_mut::<LogSettings>();
+    let named = log.formats.iter().find(|(nickname, _)| *nickname == format.text);
+    let format = match (named, format.text.as_str()) {
+        (Some((_, format)), _) => format.clone(),
+        (None, "common") => parse(COMMON)?,
+        (None, "combined") => parse(COMBINED)?,
+        (None, text) if text.contains('%') => parse(text)?,
+        (None, text) => {
+            let sentence = format!("no LogFormat has the nickname '{text}'");
+            return Err(Fault::new(sentence).at(1));
+        }
+    };
+    log.custom_logs.push((call.path_of(&path.text), format));
+    Ok(())
+}
+
+fn parse(format: &str) -> Result<Format, Fault> {
+    Format::parse(format).map_err(|text| Fault::new(text).at(1))
+}

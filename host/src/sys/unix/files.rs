@@ -1,0 +1,174 @@
+//! Files of a site: opened below a directory, checked for freshness, read without waiting.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::Mode;
+
+/// `RESOLVE_CACHED` of `openat2(2)` (Linux 5.12): fail with EAGAIN rather than wait for a disk.
+const RESOLVE_CACHED: ResolveFlag = ResolveFlag::from_bits_retain(0x20);
+
+/// How to open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// Symbolic links may be followed.
+    pub follow_symlinks: bool,
+    /// The thread may wait for a disk.
+    pub may_block: bool,
+}
+
+impl Lookup {
+    fn resolve(self) -> ResolveFlag {
+        let mut flags = ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        flags.set(ResolveFlag::RESOLVE_NO_SYMLINKS, !self.follow_symlinks);
+        flags.set(RESOLVE_CACHED, !self.may_block);
+        flags
+    }
+}
+
+/// Whether an error of a lookup that may not block means "ask again where blocking is allowed":
+/// not in the cache (EAGAIN), or a kernel that cannot tell (EINVAL).
+pub fn would_block(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EINVAL))
+}
+
+/// Opens a directory for lookups below it. Symbolic links on the way are followed: it is the
+/// administrator's path.
+///
+/// # Errors
+/// What `openat2` answers.
+pub fn open_root(path: &CStr, may_block: bool) -> io::Result<OwnedFd> {
+    let lookup = Lookup { follow_symlinks: true, may_block };
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let how = OpenHow::new().flags(flags).resolve(lookup.resolve());
+    Ok(openat2(nix::fcntl::AT_FDCWD, path, how)?)
+}
+
+/// Opens `path` (relative, without `..`) below `root` for reading. Never waits for the other end of
+/// a pipe.
+///
+/// # Errors
+/// What `openat2` answers; see [`would_block`].
+pub fn open_below(root: BorrowedFd<'_>, path: &CStr, lookup: Lookup) -> io::Result<OwnedFd> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let how = OpenHow::new().flags(flags).resolve(lookup.resolve());
+    Ok(openat2(root, path, how)?)
+}
+
+/// Kind of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A device, pipe or socket.
+    Other,
+}
+
+/// Which file it is and which state of it: equal stamps, equal contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Device.
+    pub device: (u32, u32),
+    /// Inode.
+    pub inode: u64,
+    /// Bytes.
+    pub size: u64,
+    /// Last change of the contents: seconds since 1970 and nanoseconds.
+    pub modified: (i64, u32),
+    /// Last change of contents or attributes.
+    pub changed: (i64, u32),
+    /// Kind.
+    pub kind: Kind,
+}
+
+impl Stamp {
+    /// Whether the contents are the same: attributes (links, owner) may have changed.
+    pub fn same_contents(&self, other: &Self) -> bool {
+        self.size == other.size && self.modified == other.modified
+    }
+}
+
+/// The stamp of whatever `path` leads to now.
+///
+/// # Errors
+/// What `statx` answers.
+pub fn stamp_of_path(path: &CStr) -> io::Result<Stamp> {
+    statx(libc::AT_FDCWD, path, 0)
+}
+
+/// The stamp of an open file.
+///
+/// # Errors
+/// What `statx` answers.
+pub fn stamp_of_file(file: BorrowedFd<'_>) -> io::Result<Stamp> {
+    statx(file.as_raw_fd(), c"", libc::AT_EMPTY_PATH)
+}
+
+fn statx(dir: libc::c_int, path: &CStr, flags: libc::c_int) -> io::Result<Stamp> {
+    let mask = libc::STATX_TYPE
+        | libc::STATX_INO
+        | libc::STATX_SIZE
+        | libc::STATX_MTIME
+        | libc::STATX_CTIME;
+    let mut out = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY: `path` is NUL-terminated and `out` has room for a statx.
+    let result = unsafe { libc::statx(dir, path.as_ptr(), flags, mask, out.as_mut_ptr()) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: zeroed before, filled in by the kernel; every bit pattern is a valid statx.
+    let out = unsafe { out.assume_init() };
+    Ok(Stamp {
+        device: (out.stx_dev_major, out.stx_dev_minor),
+        inode: out.stx_ino,
+        size: out.stx_size,
+        modified: (out.stx_mtime.tv_sec, out.stx_mtime.tv_nsec),
+        changed: (out.stx_ctime.tv_sec, out.stx_ctime.tv_nsec),
+        kind: match u32::from(out.stx_mode) & libc::S_IFMT {
+            libc::S_IFREG => Kind::File,
+            libc::S_IFDIR => Kind::Directory,
+            _ => Kind::Other,
+        },
+    })
+}
+
+/// Reads at an offset; 0 = end of file.
+///
+/// # Errors
+/// What `preadv2` answers; see [`would_block`].
+pub fn read_at(
+    file: BorrowedFd<'_>,
+    buf: &mut [u8],
+    offset: u64,
+    may_block: bool,
+) -> io::Result<usize> {
+    let offset = i64::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let flags = if may_block { 0 } else { libc::RWF_NOWAIT };
+    let slice = libc::iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
+    loop {
+        // SAFETY: one slice, with room for `iov_len` bytes.
+        let n = unsafe { libc::preadv2(file.as_raw_fd(), &raw const slice, 1, offset, flags) };
+        if let Ok(n) = usize::try_from(n) {
+            return Ok(n);
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            // A file system that cannot read without waiting.
+            Some(libc::EOPNOTSUPP) if !may_block => {
+                return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
+/// Whether the kernel has `openat2` (Linux 5.6), without which no file is served.
+pub fn openat2_works() -> bool {
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).mode(Mode::empty());
+    openat2(nix::fcntl::AT_FDCWD, c"/", how).is_ok()
+}

@@ -1,0 +1,152 @@
+//! Signals: events in the parent, two handlers in children.
+//!
+//! The parent blocks what it handles and reads it from a signalfd. A child learns over its control
+//! channel what to do; SIGTERM and SIGUSR1 only reach what a channel cannot: a thread that waits in
+//! `recv`, and the administrator's own `kill`.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// What the parent is told by signal.
+pub const PARENT_SIGNALS: [Signal; 5] =
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGCHLD];
+
+/// Blocks the parent's signals and makes a descriptor to read them from.
+///
+/// # Errors
+/// What the system answers.
+pub fn take_over() -> io::Result<SignalFd> {
+    let set: SigSet = PARENT_SIGNALS.into_iter().collect();
+    set.thread_block()?;
+    // A resized terminal must not end the server, as it does with httpd.
+    ignore(Signal::SIGWINCH)?;
+    Ok(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
+}
+
+fn ignore(signal: Signal) -> io::Result<()> {
+    set_action(signal, SigHandler::SigIgn)
+}
+
+fn set_action(signal: Signal, handler: SigHandler) -> io::Result<()> {
+    // No SA_RESTART: a wait must come back so that its caller sees the flag.
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handlers below only use atomics and `shutdown`, which are async-signal-safe.
+    unsafe { sigaction(signal, &action) }?;
+    Ok(())
+}
+
+static STOPPING: AtomicBool = AtomicBool::new(false);
+static DRAINING: AtomicBool = AtomicBool::new(false);
+static CONTROL: AtomicI32 = AtomicI32::new(-1);
+
+/// Whether this child was told to leave at once.
+pub fn is_stopping() -> bool {
+    STOPPING.load(Ordering::Relaxed)
+}
+
+/// Whether this child was told to finish what it holds.
+pub fn is_draining() -> bool {
+    DRAINING.load(Ordering::Relaxed)
+}
+
+/// What the SIGUSR1 handler notes, noted by other means.
+pub fn set_draining() {
+    DRAINING.store(true, Ordering::Relaxed);
+}
+
+/// Prepares a fresh child: handlers instead of the parent's signalfd. `control` is its end of the
+/// control channel, which becomes readable (end of file) when SIGTERM arrives.
+///
+/// # Errors
+/// What the system answers.
+pub fn prepare_child(control: BorrowedFd<'_>) -> io::Result<()> {
+    CONTROL.store(control.as_raw_fd(), Ordering::Relaxed);
+    set_action(Signal::SIGTERM, SigHandler::Handler(on_stop))?;
+    set_action(Signal::SIGUSR1, SigHandler::Handler(on_drain))?;
+    // From the terminal these reach the whole group; the parent decides what they mean.
+    ignore(Signal::SIGINT)?;
+    ignore(Signal::SIGHUP)?;
+    set_action(Signal::SIGCHLD, SigHandler::SigDfl)?;
+    let set: SigSet = PARENT_SIGNALS.into_iter().collect();
+    set.thread_unblock()?;
+    Ok(())
+}
+
+/// Prepares the one process of `-X`: like a child, but an interrupt from the terminal stops it.
+///
+/// # Errors
+/// What the system answers.
+pub fn prepare_alone(control: BorrowedFd<'_>) -> io::Result<()> {
+    prepare_child(control)?;
+    set_action(Signal::SIGINT, SigHandler::Handler(on_stop))
+}
+
+extern "C" fn on_drain(_: libc::c_int) {
+    set_draining();
+}
+
+extern "C" fn on_stop(_: libc::c_int) {
+    STOPPING.store(true, Ordering::Relaxed);
+    shut_read(CONTROL.load(Ordering::Relaxed));
+    for waiting in &WAITING {
+        shut_read(waiting.load(Ordering::SeqCst));
+    }
+}
+
+fn shut_read(fd: RawFd) {
+    if fd >= 0 {
+        // SAFETY: takes no pointers; an error means that there is nothing to wake.
+        unsafe { libc::shutdown(fd, libc::SHUT_RD) };
+    }
+}
+
+/// Blocks every signal in the calling thread: signals belong to the child's main thread.
+///
+/// # Errors
+/// What the system answers.
+pub fn block_all() -> io::Result<()> {
+    Ok(nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), None)?)
+}
+
+/// Threads that can be woken from a wait in `recv`. More threads than that are ended with the
+/// process.
+const WAITING_MAX: usize = 4096;
+static WAITING: [AtomicI32; WAITING_MAX] = [const { AtomicI32::new(-1) }; WAITING_MAX];
+static NEXT_PLACE: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static PLACE: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// While it lives, SIGTERM ends the calling thread's wait on a socket (as if the peer had sent FIN).
+/// Look at [`is_stopping`] after making it: the signal may have come before.
+#[derive(Debug)]
+pub struct Interruptible(usize);
+
+impl Interruptible {
+    /// Enters the socket the calling thread is going to wait for.
+    pub fn new(fd: BorrowedFd<'_>) -> Self {
+        let place = PLACE.with(|cell| {
+            let place = cell.get().unwrap_or_else(|| NEXT_PLACE.fetch_add(1, Ordering::Relaxed));
+            cell.set(Some(place));
+            place
+        });
+        if let Some(entry) = WAITING.get(place) {
+            entry.store(fd.as_raw_fd(), Ordering::SeqCst);
+        }
+        Self(place)
+    }
+}
+
+impl Drop for Interruptible {
+    fn drop(&mut self) {
+        if let Some(entry) = WAITING.get(self.0) {
+            entry.store(-1, Ordering::SeqCst);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! mpm_event: an event loop per process for all its connections, threads only for what blocks.
+//!
+//! The parent keeps `StartServers` children. The main thread of each runs one loop
+//! ([`reactor`]) that accepts, waits for readiness and time, and polls connections; a connection
+//! whose next step may block goes to one of `ThreadsPerChild` threads ([`offload`]) for that step.
+
+mod offload;
+mod reactor;
+mod remote;
+mod table;
+
+use std::sync::{Arc, OnceLock};
+
+use mpm_sdk::abi::version::{
+    CAP_ACCEPT, CAP_CHILDREN, CAP_DRAINS_TO_EAGAIN, CAP_THREADS, FLAG_FORKS, FLAG_GRACEFUL,
+    FLAG_POSIX, FLAG_REACTOR, FLAG_THREADS,
+};
+use mpm_sdk::abi::{CHILD_OK, CHILD_SICK};
+use mpm_sdk::pool;
+use mpm_sdk::threaded::{DIRECTIVES, Threaded};
+use mpm_sdk::{Child, DirectiveCall, Error, Host, Mpm, Parent, Plan, Why};
+
+use reactor::Reactor;
+use remote::Remote;
+
+/// Most threads ThreadLimit may ask for (httpd's compile-time limit).
+const THREAD_LIMIT_MAX: i64 = 100_000;
+
+/// The MPM, with its directives as configured and then adjusted.
+struct Event {
+    numbers: Threaded,
+    /// In a child: how other threads reach its loop.
+    remote: OnceLock<Arc<Remote>>,
+}
+
+impl Mpm for Event {
+    fn create(_: Host) -> Result<Self, Error> {
+        Ok(Self { numbers: Threaded::default(), remote: OnceLock::new() })
+    }
+
+    fn directive(&mut self, call: &DirectiveCall<'_>) -> Result<(), Error> {
+        self.numbers.directive(call)
+    }
+
+    fn config_check(&mut self) -> Result<(), Error> {
+        self.numbers.check(THREAD_LIMIT_MAX);
+        Ok(())
+    }
+
+    fn prepare(&mut self) -> Result<Plan, Error> {
+        Ok(self.numbers.plan())
+    }
+
+    fn run(&self, parent: &mut Parent) -> Result<Why, Error> {
+        pool::run(parent, self.numbers.limits())
+    }
+
+    fn child_main(&self, child: Child, slot: u32) -> i32 {
+        let served = Reactor::new(child, slot, self.numbers.threads()).and_then(|mut reactor| {
+            let _ = self.remote.set(reactor.remote());
+            child.ready();
+            reactor.run()
+        });
+        match served {
+            Ok(()) => CHILD_OK,
+            Err(error) => {
+                log::error!("child in slot {slot} leaves: {error}");
+                CHILD_SICK
+            }
+        }
+    }
+
+    fn wake(&self, token: u64) {
+        if let Some(remote) = self.remote.get() {
+            remote.wake(token);
+        }
+    }
+
+    fn query(&self, code: u32) -> Option<i64> {
+        self.numbers.query(code, true)
+    }
+}
+
+mpm_sdk::declare_mpm! {
+    symbol: mpm_event_module,
+    layout_symbol: mpm_event_module__layout,
+    name: c"mpm_event",
+    vendor: c"gearbox",
+    mpm: Event,
+    flags: FLAG_FORKS | FLAG_THREADS | FLAG_REACTOR | FLAG_GRACEFUL | FLAG_POSIX,
+    requires: CAP_ACCEPT | CAP_CHILDREN | CAP_DRAINS_TO_EAGAIN | CAP_THREADS,
+    directives: DIRECTIVES,
+}

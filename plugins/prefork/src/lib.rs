@@ -1,0 +1,130 @@
+//! mpm_prefork: a process per connection.
+//!
+//! The parent keeps `StartServers` children; each accepts a connection, serves it to its end, and
+//! accepts the next. Nothing is shared, so a crash ends one connection.
+
+use mpm_sdk::abi::mpm::{
+    QUERY_HARD_LIMIT_DAEMONS, QUERY_HARD_LIMIT_THREADS, QUERY_IS_ASYNC, QUERY_IS_FORKED,
+    QUERY_IS_THREADED, QUERY_MAX_DAEMONS, QUERY_MAX_REQUEST_WORKERS, QUERY_MAX_THREADS,
+    QUERY_START_SERVERS,
+};
+use mpm_sdk::abi::version::{
+    CAP_ACCEPT, CAP_CHILDREN, CAP_DRIVE_BLOCKING, FLAG_BLOCKING_ONLY, FLAG_FORKS, FLAG_GRACEFUL,
+    FLAG_POSIX,
+};
+use mpm_sdk::abi::{CHILD_OK, CHILD_SICK};
+use mpm_sdk::blocking::{self, Gauge, Place};
+use mpm_sdk::declare::{int, old_name};
+use mpm_sdk::limits::{Bound, at_least_one, bounded};
+use mpm_sdk::pool::{self, Limits};
+use mpm_sdk::{Child, DirectiveCall, Error, Host, Mpm, Parent, Plan, Why};
+
+/// Most processes ServerLimit may ask for (httpd's compile-time limit).
+const SERVER_LIMIT_MAX: i64 = 200_000;
+
+const START_SERVERS: u32 = 1;
+const SERVER_LIMIT: u32 = 2;
+const MAX_REQUEST_WORKERS: u32 = 3;
+
+/// The MPM, with its directives as configured and then adjusted.
+struct Prefork {
+    start_servers: i64,
+    server_limit: i64,
+    max_request_workers: i64,
+}
+
+impl Mpm for Prefork {
+    fn create(_: Host) -> Result<Self, Error> {
+        Ok(Self { start_servers: 5, server_limit: 256, max_request_workers: 256 })
+    }
+
+    fn directive(&mut self, call: &DirectiveCall<'_>) -> Result<(), Error> {
+        match call.id {
+            START_SERVERS => self.start_servers = call.value,
+            SERVER_LIMIT => self.server_limit = call.value,
+            MAX_REQUEST_WORKERS => self.max_request_workers = call.value,
+            _ => return Err(Error::config("not a directive of prefork")),
+        }
+        Ok(())
+    }
+
+    fn config_check(&mut self) -> Result<(), Error> {
+        let compiled = Bound::compiled(SERVER_LIMIT_MAX, "servers");
+        bounded("ServerLimit", &mut self.server_limit, compiled);
+        at_least_one("ServerLimit", &mut self.server_limit);
+        let servers = Bound::directive(self.server_limit, "ServerLimit", "servers");
+        bounded("MaxRequestWorkers", &mut self.max_request_workers, servers);
+        at_least_one("MaxRequestWorkers", &mut self.max_request_workers);
+        at_least_one("StartServers", &mut self.start_servers);
+        Ok(())
+    }
+
+    fn prepare(&mut self) -> Result<Plan, Error> {
+        let max_children = self.limits().max;
+        Ok(Plan { max_children, threads_per_child: 1, idle_low: 1, idle_high: 1 })
+    }
+
+    fn run(&self, parent: &mut Parent) -> Result<Why, Error> {
+        pool::run(parent, self.limits())
+    }
+
+    fn child_main(&self, child: Child, slot: u32) -> i32 {
+        // The one thread serves and hears orders: whatever the order, what it holds is finished by
+        // the time it sees it.
+        let served = child.control().and_then(|control| {
+            let gauge = Gauge::new(child, 1);
+            child.ready();
+            let served = blocking::serve(child, Place { slot, thread: 0 }, control, &gauge);
+            gauge.stop_accepting();
+            served
+        });
+        match served {
+            Ok(()) => CHILD_OK,
+            Err(error) => {
+                log::error!("child in slot {slot} leaves: {error}");
+                CHILD_SICK
+            }
+        }
+    }
+
+    /// Nothing: while a connection is driven, the host itself wakes it.
+    fn wake(&self, _: u64) {}
+
+    fn query(&self, code: u32) -> Option<i64> {
+        Some(match code {
+            QUERY_IS_THREADED | QUERY_IS_ASYNC => 0,
+            QUERY_IS_FORKED => 2,
+            QUERY_HARD_LIMIT_DAEMONS => self.server_limit,
+            QUERY_HARD_LIMIT_THREADS | QUERY_MAX_THREADS => 1,
+            QUERY_MAX_DAEMONS | QUERY_MAX_REQUEST_WORKERS => self.max_request_workers,
+            QUERY_START_SERVERS => self.start_servers,
+            _ => return None,
+        })
+    }
+}
+
+impl Prefork {
+    fn limits(&self) -> Limits {
+        let count = |n: i64| u32::try_from(n).unwrap_or(1);
+        Limits { start: count(self.start_servers), max: count(self.max_request_workers) }
+    }
+}
+
+mpm_sdk::declare_mpm! {
+    symbol: mpm_prefork_module,
+    layout_symbol: mpm_prefork_module__layout,
+    name: c"mpm_prefork",
+    vendor: c"gearbox",
+    mpm: Prefork,
+    flags: FLAG_FORKS | FLAG_BLOCKING_ONLY | FLAG_GRACEFUL | FLAG_POSIX,
+    requires: CAP_ACCEPT | CAP_DRIVE_BLOCKING | CAP_CHILDREN,
+    directives: &[
+        int(c"StartServers", c"processes started at first", c"5", START_SERVERS),
+        int(c"ServerLimit", c"most processes there may be", c"256", SERVER_LIMIT),
+        int(c"MaxRequestWorkers", c"most requests served at a time", c"256", MAX_REQUEST_WORKERS),
+        old_name(
+            int(c"MaxRequestWorkers", c"old name of MaxRequestWorkers", c"256", MAX_REQUEST_WORKERS),
+            c"MaxClients",
+        ),
+    ],
+}

@@ -1,0 +1,34 @@
+//! One binary with every test; each behaviour runs once per MPM.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says what went wrong by panicking"
+)]
+
+/// Runs functions that take an [`Mpm`](gearbox_tests::Mpm) under every MPM: `NAME::event`, …
+macro_rules! every_mpm {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name {
+            use gearbox_tests::Mpm;
+            #[test]
+            fn event() {
+                super::$name(Mpm::Event);
+            }
+            #[test]
+            fn worker() {
+                super::$name(Mpm::Worker);
+            }
+            #[test]
+            fn prefork() {
+                super::$name(Mpm::Prefork);
+            }
+            #[test]
+            fn c99() {
+                super::$name(Mpm::C99);
+            }
+        })*
+    };
+}
+
+mod basic;

@@ -1,0 +1,157 @@
+//! A client that sends bytes and reads answers, nothing hidden.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use crate::wait::WAIT_MAX;
+
+/// A connection to a server.
+#[derive(Debug)]
+pub struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+/// An answer, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// `HTTP/1.1 200 OK`.
+    pub status_line: String,
+    /// The number in it.
+    pub status: u16,
+    /// Fields in order, as sent.
+    pub fields: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// A field's value, by its name in any case; several are joined by `, `.
+    pub fn field(&self, name: &str) -> Option<String> {
+        let named = self.fields.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        let values: Vec<&str> = named.map(|(_, value)| value.as_str()).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl Client {
+    /// Connects. Every later wait is bounded.
+    ///
+    /// # Panics
+    /// Nobody listens.
+    pub fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the server listens");
+        stream.set_read_timeout(Some(WAIT_MAX)).expect("a socket");
+        stream.set_write_timeout(Some(WAIT_MAX)).expect("a socket");
+        stream.set_nodelay(true).expect("a socket");
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// The socket.
+    pub fn stream(&self) -> &TcpStream {
+        self.stream.get_ref()
+    }
+
+    /// Sends bytes.
+    ///
+    /// # Errors
+    /// The server has closed.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes.as_ref())
+    }
+
+    /// Sends a FIN; answers can still be read.
+    pub fn finish(&mut self) {
+        self.stream.get_ref().shutdown(Shutdown::Write).expect("connected");
+    }
+
+    /// Reads one answer to a request with `method`.
+    ///
+    /// # Errors
+    /// The connection ends before it does.
+    pub fn read(&mut self, method: &str) -> io::Result<Response> {
+        let (status_line, status, fields) = self.read_head()?;
+        let mut response = Response { status_line, status, fields, body: Vec::new() };
+        let bodiless = method == "HEAD" || status / 100 == 1 || status == 204 || status == 304;
+        if bodiless {
+            return Ok(response);
+        }
+        match response.field("content-length") {
+            Some(len) => {
+                let len = len.parse().map_err(|_| io::ErrorKind::InvalidData)?;
+                response.body = vec![0; len];
+                self.stream.read_exact(&mut response.body)?;
+            }
+            None => {
+                self.stream.read_to_end(&mut response.body)?;
+            }
+        }
+        Ok(response)
+    }
+
+    fn read_head(&mut self) -> io::Result<(String, u16, Vec<(String, String)>)> {
+        let status_line = self.read_line()?;
+        let status = status_line.split(' ').nth(1).and_then(|word| word.parse().ok());
+        let status = status.ok_or(io::ErrorKind::InvalidData)?;
+        let mut fields = Vec::new();
+        loop {
+            let line = self.read_line()?;
+            if line.is_empty() {
+                return Ok((status_line, status, fields));
+            }
+            let (name, value) = line.split_once(':').ok_or(io::ErrorKind::InvalidData)?;
+            fields.push((name.to_owned(), value.trim().to_owned()));
+        }
+    }
+
+    fn read_line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        line.strip_suffix("\r\n")
+            .map(str::to_owned)
+            .ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Sends a request and reads its answer.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn request(&mut self, method: &str, target: &str, fields: &str) -> Response {
+        let request = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+        self.send(request).expect("the server reads");
+        self.read(method).expect("the server answers")
+    }
+
+    /// GET, with nothing special.
+    pub fn get(&mut self, target: &str) -> Response {
+        self.request("GET", target, "")
+    }
+
+    /// Everything until the server closes. An RST counts as a close.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let _ = self.stream.read_to_end(&mut bytes);
+        bytes
+    }
+
+    /// Whether the server has closed (or closes within the time any wait may take).
+    pub fn is_closed(&mut self) -> bool {
+        matches!(self.stream.fill_buf(), Ok([]))
+            || matches!(self.stream.fill_buf(), Err(e) if e.kind() == io::ErrorKind::ConnectionReset)
+    }
+}
+
+/// Sends bytes on a new connection, then FIN; everything that comes back.
+pub fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut client = Client::connect(address);
+    // The server may refuse and close before everything is sent.
+    let _ = client.send(bytes);
+    let _ = client.stream().shutdown(Shutdown::Write);
+    client.read_to_end()
+}

@@ -1,0 +1,80 @@
+//! The MPMs every behaviour is tested under.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::program::modules_dir;
+
+/// An MPM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mpm {
+    /// `mod_mpm_event.so`.
+    Event,
+    /// `mod_mpm_worker.so`.
+    Worker,
+    /// `mod_mpm_prefork.so`.
+    Prefork,
+    /// `fixtures/mpm_c99.c`: one child, in C, against the header alone.
+    C99,
+}
+
+impl Mpm {
+    /// Its name in httpd's way: `event`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Worker => "worker",
+            Self::Prefork => "prefork",
+            Self::C99 => "c99",
+        }
+    }
+
+    /// Its file.
+    pub fn file(self) -> PathBuf {
+        match self {
+            Self::C99 => c_mpm().to_owned(),
+            mpm => modules_dir().join(format!("mod_mpm_{}.so", mpm.name())),
+        }
+    }
+
+    /// Its `LoadModule` line.
+    pub fn load_module(self) -> String {
+        format!("LoadModule mpm_{}_module {}\n", self.name(), self.file().display())
+    }
+}
+
+/// The repository.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository")
+}
+
+/// Compiles a C source against `mpm_abi.h` alone, strictly, into a module.
+///
+/// # Panics
+/// The compiler refuses it.
+pub fn compile_module(source: &Path, to: &Path, flags: &[&str]) {
+    let run = Command::new("cc")
+        .args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2", "-g"])
+        .args(["-shared", "-fPIC", "-fvisibility=hidden", "-I"])
+        .arg(repository().join("abi/include"))
+        .args(flags)
+        .arg("-o")
+        .arg(to)
+        .arg(source)
+        .output()
+        .expect("cc is needed");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+}
+
+/// The MPM written in C, compiled once per run.
+pub fn c_mpm() -> &'static Path {
+    static BUILT: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = BUILT.get_or_init(|| {
+        let dir = tempfile::tempdir().expect("a directory for the module");
+        let path = dir.path().join("mod_mpm_c99.so");
+        compile_module(&repository().join("tests/fixtures/mpm_c99.c"), &path, &[]);
+        (dir, path)
+    });
+    path
+}

@@ -1,0 +1,258 @@
+//! A server of its own for a test: directory, configuration, processes.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, Uid};
+
+use crate::client::Client;
+use crate::mpm::Mpm;
+use crate::program::gearbox_binary;
+use crate::wait::until;
+
+/// What a server is started with.
+#[derive(Debug)]
+pub struct Setup {
+    mpm: Mpm,
+    lines: Vec<String>,
+    files: Vec<(String, Vec<u8>)>,
+    arguments: Vec<String>,
+    wrapper: Vec<String>,
+}
+
+impl Setup {
+    /// A server under `mpm`: one listener on a port of the kernel's choice, `htdocs` as
+    /// DocumentRoot, an error log at level info.
+    pub fn new(mpm: Mpm) -> Self {
+        let (lines, files, arguments, wrapper) = Default::default();
+        Self { mpm, lines, files, arguments, wrapper }
+    }
+
+    /// Adds a line (or several) to the configuration. `@ROOT@` stands for ServerRoot.
+    #[must_use]
+    pub fn line(mut self, line: &str) -> Self {
+        self.lines.push(line.to_owned());
+        self
+    }
+
+    /// Adds a file below `htdocs`.
+    #[must_use]
+    pub fn file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.files.push((path.to_owned(), content.into()));
+        self
+    }
+
+    /// Adds an argument to the command line.
+    #[must_use]
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Runs the server through another program, for example `strace -f`.
+    #[must_use]
+    pub fn through(mut self, command: &[&str]) -> Self {
+        self.wrapper = command.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// Writes directory and configuration without starting anything; the directory and the
+    /// configuration file.
+    pub fn write(&self) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().expect("a directory for the server");
+        // Children run as another user.
+        open_to_all(dir.path());
+        for sub in ["htdocs", "logs"] {
+            std::fs::create_dir(dir.path().join(sub)).expect("an empty directory");
+            open_to_all(&dir.path().join(sub));
+        }
+        for (path, content) in &self.files {
+            put(&dir.path().join("htdocs").join(path), content);
+        }
+        let root = dir.path().display().to_string();
+        let mut conf = format!("ServerRoot {root}\nServerName localhost\n");
+        conf += &self.mpm.load_module();
+        if Uid::effective().is_root() {
+            conf += "User nobody\nGroup nogroup\n";
+        }
+        conf += "DocumentRoot htdocs\nErrorLog logs/error_log\nLogLevel info\n";
+        for line in &self.lines {
+            conf += &line.replace("@ROOT@", &root);
+            conf.push('\n');
+        }
+        if !self.lines.iter().any(|line| line.contains("Listen ")) {
+            conf += "Listen 127.0.0.1:0\n";
+        }
+        let file = dir.path().join("gearbox.conf");
+        std::fs::write(&file, conf).expect("the configuration is written");
+        (dir, file)
+    }
+
+    /// Starts the server and waits until it serves.
+    ///
+    /// # Panics
+    /// It does not.
+    pub fn start(self) -> Server {
+        let (dir, file) = self.write();
+        let mut words = self.wrapper.clone();
+        words.push(gearbox_binary().display().to_string());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg("-f").arg(&file).arg("-DFOREGROUND").args(&self.arguments);
+        let stderr = std::fs::File::create(dir.path().join("stderr")).expect("a file");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .expect("the server starts");
+        let wrapped = !self.wrapper.is_empty();
+        let mut server = Server { dir, child, addresses: Vec::new(), mpm: self.mpm, wrapped };
+        let one_process = self.arguments.iter().any(|argument| argument == "-X");
+        server.wait_until_ready(one_process);
+        server
+    }
+}
+
+fn open_to_all(path: &Path) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("ours");
+}
+
+fn put(path: &Path, content: &[u8]) {
+    let parent = path.parent().expect("below htdocs");
+    std::fs::create_dir_all(parent).expect("ours");
+    std::fs::write(path, content).expect("ours");
+}
+
+/// A running server; stopped when dropped.
+#[derive(Debug)]
+pub struct Server {
+    dir: tempfile::TempDir,
+    child: Child,
+    addresses: Vec<SocketAddr>,
+    mpm: Mpm,
+    wrapped: bool,
+}
+
+impl Server {
+    /// A server under `mpm` with these files in `htdocs`.
+    pub fn with_files(mpm: Mpm, files: &[(&str, &[u8])]) -> Self {
+        files
+            .iter()
+            .fold(Setup::new(mpm), |setup, (path, content)| setup.file(path, *content))
+            .start()
+    }
+
+    fn wait_until_ready(&mut self, one_process: bool) {
+        let ready = until("the server is ready", || {
+            if let Some(status) = self.child.try_wait().expect("our child") {
+                panic!("the server ended with {status}:\n{}{}", self.stderr(), self.error_log());
+            }
+            let log = self.error_log();
+            let serves = one_process || log.contains("resuming normal operations");
+            (serves && log.contains("listening on ")).then_some(log)
+        });
+        let addresses = ready.lines().filter_map(|line| line.split_once("listening on "));
+        self.addresses = addresses.map(|(_, a)| a.trim().parse().expect("an address")).collect();
+    }
+
+    /// The MPM it runs under.
+    pub fn mpm(&self) -> Mpm {
+        self.mpm
+    }
+
+    /// The first address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// All addresses it listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// A new connection.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address())
+    }
+
+    /// ServerRoot.
+    pub fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes (or replaces, by renaming) a file below `htdocs`.
+    pub fn put(&self, path: &str, content: &[u8]) {
+        let path = self.root().join("htdocs").join(path);
+        let new = path.with_extension("new");
+        put(&new, content);
+        std::fs::rename(new, path).expect("ours");
+    }
+
+    /// The error log so far.
+    pub fn error_log(&self) -> String {
+        std::fs::read_to_string(self.root().join("logs/error_log")).unwrap_or_default()
+    }
+
+    /// A log below `logs` so far.
+    pub fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(self.root().join("logs").join(name)).unwrap_or_default()
+    }
+
+    /// What it wrote to standard error.
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(self.root().join("stderr")).unwrap_or_default()
+    }
+
+    /// Process id of the parent.
+    pub fn pid(&self) -> i32 {
+        if self.wrapped {
+            let pid = std::fs::read_to_string(self.root().join("logs/gearbox.pid"));
+            return pid.expect("a PID file").trim().parse().expect("a number");
+        }
+        self.child.id() as i32
+    }
+
+    /// Process ids of the children.
+    pub fn children(&self) -> Vec<i32> {
+        let pid = self.pid();
+        let path = format!("/proc/{pid}/task/{pid}/children");
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.split_whitespace().map(|word| word.parse().expect("a number")).collect()
+    }
+
+    /// Sends the parent a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid()), signal).expect("the server is there");
+    }
+
+    /// Waits for the parent to end by itself; its exit status.
+    pub fn wait(&mut self) -> i32 {
+        until("the server ends", || self.child.try_wait().expect("our child")).code().unwrap_or(-1)
+    }
+
+    /// Stops it with SIGTERM; its exit status.
+    pub fn stop(mut self) -> i32 {
+        self.signal(Signal::SIGTERM);
+        self.wait()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_some()) {
+            return;
+        }
+        // The children go with the parent.
+        if self.wrapped {
+            let _ = kill(Pid::from_raw(self.pid()), Signal::SIGKILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("error log:\n{}\nstandard error:\n{}", self.error_log(), self.stderr());
+        }
+    }
+}

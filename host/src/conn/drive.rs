@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::awake::Awake;
 use super::{Conn, Events, NEVER, Outcome, Phase, State, Status};
 use crate::sys::signals::{self, Interruptible};
+use crate::sys::socket::Mode;
 use crate::sys::{clock, socket};
 
 /// Bytes read at a time while waiting for a request.
@@ -35,7 +36,8 @@ impl Conn {
             seen = match outcome.status {
                 Status::Done => return Ok(()),
                 Status::Yield | Status::NeedsBlocking => 0,
-                Status::Pending if waits_for_a_request(&outcome) => {
+                Status::Pending if signals::is_stopping() => return Ok(()),
+                Status::Pending if self.mode == Mode::Blocking && waits_for_a_request(&outcome) => {
                     self.wait_in_recv(&outcome, &mut limit)?
                 }
                 Status::Pending => self.wait_in_poll(&outcome, &mut stop)?,
@@ -52,9 +54,8 @@ impl Conn {
         self.limit_recv(left, limit)?;
         let mut buf = [0; READ_LEN];
         let interruptible = Interruptible::new(self.fd());
-        // From here on a stop ends the wait; before, it is seen here.
+        // From here on a stop ends the wait; one that came before is seen here.
         if signals::is_stopping() {
-            self.state = State::Done;
             return Ok(0);
         }
         let result = socket::recv_waiting(self.fd(), &mut buf);

@@ -63,7 +63,7 @@ pub struct Settings {
     pub keep_alive: bool,
     /// KeepAliveTimeout: wait for the next request.
     pub keep_alive_timeout: Duration,
-    /// MaxKeepAliveRequests: requests on a connection, 0 = no limit.
+    /// MaxKeepAliveRequests: requests after the first on a connection, 0 = no limit.
     pub max_keep_alive_requests: u32,
 }
 

@@ -87,7 +87,7 @@ pub const ROWS: &[Row] = &[
         contexts: Contexts::SERVER,
         args: Args::Int { min: 0, max: u32::MAX as i64 },
         default: "100",
-        help: "how many requests a connection may carry, 0 = no limit",
+        help: "how many requests may follow the first on a connection, 0 = no limit",
         set: |settings, call| {
             settings.of_mut::<ConnSettings>().max_keep_alive_requests = Some(call.int()?);
             Ok(())

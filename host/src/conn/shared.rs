@@ -200,7 +200,8 @@ impl Shared {
     pub(super) fn closes(&self) -> bool {
         let settings = &self.env.settings;
         let max = settings.max_keep_alive_requests;
-        !settings.keep_alive || self.stopping.get() || (max != 0 && self.requests() >= max)
+        // More, not as many: httpd counts what follows the first request.
+        !settings.keep_alive || self.stopping.get() || (max != 0 && self.requests() > max)
     }
 
     /// Gives hyper bytes that were read before it asked.

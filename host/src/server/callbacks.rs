@@ -313,7 +313,9 @@ pub(super) fn spawn(context: &'static Context, slot: u32) -> Result<i64, i32> {
         Some(Ok(Ok(child))) => return Ok(i64::from(child.as_raw())),
         Some(Ok(Err(birth))) => birth,
     };
-    // This is the child, which never goes back into the parent's `run` above it on the stack.
+    // This is the child, which never goes back into the parent's `run` above it on the stack. What the
+    // parent waits with is not the child's to keep open.
+    drop(context.take_supervisor());
     let code = context.body.get().map_or(mpm_abi::CHILD_INIT, |body| {
         catch_unwind(AssertUnwindSafe(|| body(birth))).unwrap_or(mpm_abi::CHILD_SICK)
     });

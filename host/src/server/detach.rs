@@ -38,6 +38,8 @@ pub(super) fn detach() -> io::Result<Side> {
     }
     drop(read);
     nix::unistd::setsid()?;
+    // Not to hold on to whatever is mounted where the command was given.
+    nix::unistd::chdir("/")?;
     Ok(Side::Server(Launcher { pipe: Some(write.into()) }))
 }
 

@@ -1,10 +1,4 @@
 //! One binary with every test; each behaviour runs once per MPM.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says what went wrong by panicking"
-)]
 
 /// Runs functions that take an [`Mpm`](gearbox_tests::Mpm) under every MPM: `NAME::event`, …
 macro_rules! every_mpm {

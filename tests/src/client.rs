@@ -11,6 +11,9 @@ pub struct Client {
     stream: BufReader<TcpStream>,
 }
 
+/// Names and values in order, as sent.
+type Fields = Vec<(String, String)>;
+
 /// An answer, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
@@ -19,7 +22,7 @@ pub struct Response {
     /// The number in it.
     pub status: u16,
     /// Fields in order, as sent.
-    pub fields: Vec<(String, String)>,
+    pub fields: Fields,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -93,7 +96,7 @@ impl Client {
         Ok(response)
     }
 
-    fn read_head(&mut self) -> io::Result<(String, u16, Vec<(String, String)>)> {
+    fn read_head(&mut self) -> io::Result<(String, u16, Fields)> {
         let status_line = self.read_line()?;
         let status = status_line.split(' ').nth(1).and_then(|word| word.parse().ok());
         let status = status.ok_or(io::ErrorKind::InvalidData)?;

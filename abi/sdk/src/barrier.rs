@@ -133,7 +133,12 @@ unsafe extern "C" fn directive<M: Mpm>(
     guard(err, || {
         // SAFETY: called before `run`.
         let instance = unsafe { exclusive::<M>(inst) };
-        // SAFETY: the host's call is valid during this call; the draft has one size of it.
+        // SAFETY: the host's call begins with its size.
+        let size = unsafe { call.cast::<u32>().read() };
+        if (size as usize) < size_of::<RawCall>() {
+            return Err(Error::new(E_INVAL, "directive: the host's call is too small"));
+        }
+        // SAFETY: large enough, and valid during this call.
         let call = unsafe { &*call };
         // SAFETY: text of the host, valid during this call.
         let file = unsafe { text(call.file) };

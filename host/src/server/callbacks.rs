@@ -110,26 +110,56 @@ unsafe fn guard<T>(host: *mut Host, panicked: T, body: impl FnOnce(&'static Cont
     }
 }
 
+/// The size an out-struct of the MPM's begins with; `None` if there is none that could be written.
+///
+/// # Safety
+/// `out` is NULL or begins with its size in bytes.
+unsafe fn room<T>(out: *const T) -> Option<usize> {
+    if out.is_null() || !out.is_aligned() {
+        return None;
+    }
+    // SAFETY: not null; every struct that crosses begins with its size.
+    let size = unsafe { out.cast::<u32>().read() } as usize;
+    (size >= size_of::<u32>()).then_some(size)
+}
+
 /// Writes `value`, of which only `struct_size` bytes have room in the caller's `out`.
 ///
 /// # Safety
 /// `out` is NULL or begins with its size in bytes, all of which are writable.
 unsafe fn answer<T: Copy>(out: *mut T, value: T) -> i32 {
-    if out.is_null() || !out.is_aligned() {
-        return E_INVAL;
-    }
-    // SAFETY: not null; every out-struct begins with its size.
-    let size = unsafe { out.cast::<u32>().read() };
-    let len = (size as usize).min(size_of::<T>());
-    if len < size_of::<u32>() {
-        return E_INVAL;
-    }
-    let from = std::ptr::from_ref(&value).cast::<u8>();
-    // SAFETY: both sides have `len` bytes.
-    unsafe { std::ptr::copy_nonoverlapping(from, out.cast::<u8>(), len) };
-    // SAFETY: as for the read above: the size stays the caller's.
-    unsafe { out.cast::<u32>().write(size) };
+    // SAFETY: the caller's promise.
+    let Some(size) = (unsafe { room(out) }) else { return E_INVAL };
+    let len = size.min(size_of::<T>());
+    let (header, value) = (size_of::<u32>(), std::ptr::from_ref(&value).cast::<u8>());
+    let from = value.wrapping_add(header);
+    let to = out.cast::<u8>().wrapping_add(header);
+    // SAFETY: both sides have `len` bytes; the size itself stays the caller's.
+    unsafe { std::ptr::copy_nonoverlapping(from, to, len - header) };
     OK
+}
+
+/// Copies an in-struct of the MPM's: what it is too short for is zero, what it has beyond must be.
+///
+/// # Safety
+/// `from` is NULL or begins with its size in bytes, all of which are readable; all-zero bytes are a
+/// valid `T`.
+unsafe fn copied<T: Copy>(from: *const T) -> Option<T> {
+    /// Longer than any struct that crosses will ever be.
+    const LEN_MAX: usize = 4096;
+    // SAFETY: the caller's promise.
+    let size = unsafe { room(from) }.filter(|size| *size <= LEN_MAX)?;
+    // SAFETY: `size` bytes are readable.
+    let bytes = unsafe { std::slice::from_raw_parts(from.cast::<u8>(), size) };
+    if bytes.iter().skip(size_of::<T>()).any(|byte| *byte != 0) {
+        return None;
+    }
+    let mut copy = std::mem::MaybeUninit::<T>::zeroed();
+    let len = size.min(size_of::<T>());
+    // SAFETY: both sides have `len` bytes.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), copy.as_mut_ptr().cast::<u8>(), len) };
+    // SAFETY: zero, then copied into; the caller promises that this is a valid `T`.
+    Some(unsafe { copy.assume_init() })
 }
 
 /// The bytes of a pointer and a length, as text.
@@ -263,6 +293,12 @@ unsafe extern "C" fn listener_get(host: *mut Host, index: u32, out: *mut RawList
 unsafe extern "C" fn accept(host: *mut Host, listener: u32, flags: u32, out: *mut Accepted) -> i32 {
     let body = |context| {
         let Some(listener) = listeners(context).get(listener as usize) else { return E_INVAL };
+        // Before a connection is taken that could not be handed over.
+        let needed = std::mem::offset_of!(Accepted, accepted_ns);
+        // SAFETY: the MPM's out-struct.
+        if unsafe { room(out) }.is_none_or(|size| size < needed) {
+            return E_INVAL;
+        }
         let mode = if flags & ACCEPT_BLOCKING != 0 { Mode::Blocking } else { Mode::NonBlocking };
         let mut value = Accepted {
             struct_size: 0,
@@ -286,11 +322,8 @@ unsafe extern "C" fn accept(host: *mut Host, listener: u32, flags: u32, out: *mu
             Incoming::Broken => (None, E_SYS),
         };
         value.fd = fd.as_ref().map_or(-1, |fd| fd.as_raw_fd() as Fd);
-        // SAFETY: the MPM's out-struct.
-        let written = unsafe { answer(out, value) };
-        if written != OK {
-            return written;
-        }
+        // SAFETY: the MPM's out-struct, which has been looked at.
+        unsafe { answer(out, value) };
         // The MPM's now.
         let _ = fd.map(IntoRawFd::into_raw_fd);
         status
@@ -606,11 +639,11 @@ unsafe extern "C" fn conn_create(
 ) -> i32 {
     let body = |context: &'static Context| {
         let Some(env) = context.env.get() else { return E_STATE };
-        if info.is_null() || conn.is_null() {
+        // SAFETY: the MPM's in-struct; numbers and pointers may be zero.
+        let Some(info) = (unsafe { copied(info) }) else { return E_INVAL };
+        if conn.is_null() {
             return E_INVAL;
         }
-        // SAFETY: not null; the draft has one size of it, which the MPM was compiled with.
-        let info = unsafe { info.read() };
         let Ok(raw_fd) = i32::try_from(info.fd) else { return E_INVAL };
         if raw_fd < 0 {
             return E_INVAL;
@@ -791,5 +824,33 @@ mod tests {
         }
         // SAFETY: NULL is refused.
         assert_eq!(unsafe { answer(std::ptr::null_mut(), value) }, E_INVAL);
+    }
+
+    #[test]
+    fn a_copy_has_a_zero_tail_and_wants_one() {
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        struct Short {
+            struct_size: u32,
+            value: u32,
+        }
+        #[repr(C)]
+        struct Long {
+            struct_size: u32,
+            value: u32,
+            newer: u64,
+        }
+        let copy = |size, newer| {
+            let long = Long { struct_size: size, value: 7, newer };
+            // SAFETY: an in-struct with its size.
+            unsafe { copied((&raw const long).cast::<Short>()) }
+        };
+        let short = |struct_size, value| Some(Short { struct_size, value });
+        assert_eq!(copy(4, 1), short(4, 0));
+        assert_eq!(copy(8, 1), short(8, 7));
+        assert_eq!(copy(16, 0), short(16, 7));
+        assert_eq!(copy(16, 1), None, "a tail this host does not know");
+        assert_eq!(copy(3, 0), None);
+        assert_eq!(copy(1 << 20, 0), None);
     }
 }

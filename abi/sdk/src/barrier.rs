@@ -234,3 +234,8 @@ unsafe extern "C" fn after_fork_child<M: Mpm>(inst: *mut Inst) {
         Ok(())
     });
 }
+
+#[cfg(test)]
+#[expect(clippy::multiple_unsafe_ops_per_block, reason = "calls one after the other, as a host's")]
+#[path = "barrier_tests.rs"]
+mod tests;

@@ -2,21 +2,56 @@
 //!
 //! An MPM is a `cdylib` crate with one type that implements [`Mpm`] and one [`declare_mpm!`]:
 //!
-//! ```ignore
-//! struct Single;
+//! ```
+//! use mpm_sdk::blocking::{Gauge, Place, serve};
+//! use mpm_sdk::pool::{self, Limits};
+//! use mpm_sdk::{Child, DirectiveCall, Error, Host, Mpm, Parent, Plan, Why, abi};
 //!
-//! impl mpm_sdk::Mpm for Single { /* create, config_check, prepare, child_main, wake, query */ }
+//! /// Two processes, each with a connection at a time.
+//! struct Pair;
+//!
+//! impl Mpm for Pair {
+//!     fn create(_: Host) -> Result<Self, Error> {
+//!         Ok(Self)
+//!     }
+//!     fn directive(&mut self, _: &DirectiveCall<'_>) -> Result<(), Error> {
+//!         Ok(()) // it declares none
+//!     }
+//!     fn config_check(&mut self) -> Result<(), Error> {
+//!         Ok(())
+//!     }
+//!     fn prepare(&mut self) -> Result<Plan, Error> {
+//!         Ok(Plan { max_children: 2, threads_per_child: 1, idle_low: 1, idle_high: 1 })
+//!     }
+//!     fn run(&self, parent: &mut Parent) -> Result<Why, Error> {
+//!         pool::run(parent, Limits { start: 2, max: 2 })
+//!     }
+//!     fn child_main(&self, child: Child, slot: u32) -> i32 {
+//!         let Ok(control) = child.control() else { return abi::CHILD_INIT };
+//!         let gauge = Gauge::new(child, 1);
+//!         child.ready();
+//!         match serve(child, Place { slot, thread: 0 }, control, &gauge) {
+//!             Ok(()) => abi::CHILD_OK,
+//!             Err(_) => abi::CHILD_SICK,
+//!         }
+//!     }
+//!     fn wake(&self, _: u64) {}
+//!     fn query(&self, code: u32) -> Option<i64> {
+//!         (code == abi::mpm::QUERY_MAX_DAEMONS).then_some(2)
+//!     }
+//! }
 //!
 //! mpm_sdk::declare_mpm! {
-//!     symbol: mpm_single_module,
-//!     layout_symbol: mpm_single_module__layout,
-//!     name: c"mpm_single",
+//!     symbol: mpm_pair_module,
+//!     layout_symbol: mpm_pair_module__layout,
+//!     name: c"mpm_pair",
 //!     vendor: c"Example",
-//!     mpm: Single,
-//!     flags: mpm_sdk::abi::version::FLAG_POSIX,
-//!     requires: 0,
+//!     mpm: Pair,
+//!     flags: abi::version::FLAG_FORKS | abi::version::FLAG_POSIX,
+//!     requires: abi::version::CAP_CHILDREN | abi::version::CAP_DRIVE_BLOCKING,
 //!     directives: &[],
 //! }
+//! # fn main() {}
 //! ```
 //!
 //! What the crate adds to the contract (crate [`abi`]): ownership in types ([`Connection`] closes

@@ -8,11 +8,13 @@ mod child;
 mod context;
 mod detach;
 mod listeners;
+mod loaded;
 mod loader;
 mod pid_file;
 mod report;
 mod rows;
 mod scoreboard;
+mod serve;
 mod startup;
 mod supervisor;
 

@@ -69,7 +69,7 @@ pub(super) fn version_long_tail(server_root: &Path, config: &Path) -> String {
          -D DEFAULT_PIDLOG=\"{}\"\n",
         server_root.display(),
         config.display(),
-        super::startup::PID_FILE,
+        super::loaded::PID_FILE,
     )
 }
 

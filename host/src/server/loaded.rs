@@ -1,0 +1,238 @@
+//! A configuration that was read, with the MPM it loads: everything that can be checked without
+//! touching the system.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::account::{self, Accounts};
+use super::callbacks;
+use super::context::{Context, Values};
+use super::loader::{self, Loader};
+use super::report;
+use super::rows::ServerSettings;
+use super::startup::{Action, Failed, Invocation, print, say};
+use crate::config::{self, Config, Input, Problem, Row, Severity, Value};
+use crate::conn;
+use crate::http::rows::SiteSettings;
+use crate::log::LogSettings;
+use crate::modules::Plugin;
+use crate::modules::mpm::{Directive, HostSide, Mpm};
+use crate::sys::process;
+
+/// Where the PID file lies when `PidFile` does not say.
+pub(super) const PID_FILE: &str = "logs/gearbox.pid";
+
+/// Every directive of the host.
+const ROWS: &[&[Row]] = &[
+    super::rows::ROWS,
+    conn::rows::ROWS,
+    crate::http::rows::ROWS,
+    crate::http::options::ROWS,
+    crate::http::access::ROWS,
+    crate::log::ROWS,
+];
+
+/// A configuration that was read, and the MPM it loads.
+pub(super) struct Loaded {
+    pub(super) config: Config,
+    pub(super) mpm: Arc<Mpm>,
+    pub(super) context: &'static Context,
+    /// `-L`.
+    pub(super) directives: String,
+    pub(super) accounts: Accounts,
+    pub(super) server: ServerSettings,
+    pub(super) site: SiteSettings,
+    pub(super) logs: LogSettings,
+    pub(super) connections: conn::Settings,
+}
+
+impl Loaded {
+    pub(super) fn read(invocation: &Invocation) -> Result<Self, Failed> {
+        let mut loader = Loader::new(callbacks::CAPS);
+        let input = Input {
+            file: invocation.config.clone(),
+            server_root: invocation.server_root.clone(),
+            defines: invocation.defines.clone(),
+            before: invocation.before.clone(),
+            after: invocation.after.clone(),
+        };
+        let tree = config::read(&input, &mut loader);
+        let plugin = the_one_mpm(loader, tree.server_root());
+        let (config, plugin) = match (config::resolve(&tree, ROWS), plugin) {
+            (Ok(config), Ok(Some(plugin))) => (config, plugin),
+            (resolved, plugin) => {
+                for problem in resolved.err().iter().flat_map(config::Problems::iter) {
+                    say(&problem.render(invocation.color));
+                }
+                return Err(plugin.err().map_or_else(Failed::printed, Failed::from));
+            }
+        };
+        // Notes are for those who ask.
+        let shown = |problem: &&Problem| {
+            problem.severity != Severity::Note || invocation.action == Action::Test
+        };
+        for warning in config.warnings.iter().filter(shown) {
+            say(&warning.render(invocation.color));
+        }
+        let directives = config::list(ROWS, tree.module_rows());
+        let server: ServerSettings = config.server.of();
+        let accounts = account::resolve(&server)?;
+        let connections = conn::Settings::resolve(&config.server);
+        let context: &'static Context = Box::leak(Box::default());
+        let values = Values {
+            server_root: config.server_root.clone(),
+            pid_file: Some(pid_path(&server, &config.server_root)),
+            timeout: connections.timeout,
+            keep_alive_timeout: connections.keep_alive_timeout,
+            one_process: invocation.one_process,
+        };
+        let mpm = configure_mpm(plugin, &config, context, values, invocation.color)?;
+        Ok(Self {
+            site: config.server.of(),
+            logs: config.server.of(),
+            config,
+            mpm: Arc::new(mpm),
+            context,
+            directives,
+            accounts,
+            server,
+            connections,
+        })
+    }
+
+    pub(super) fn pid_path(&self) -> PathBuf {
+        pid_path(&self.server, &self.config.server_root)
+    }
+
+    /// ServerName, with its port if that is said; else the machine's name.
+    pub(super) fn server_name(&self) -> String {
+        match &self.site.server_name {
+            Some((name, None)) => name.clone(),
+            Some((name, Some(port))) => format!("{name}:{port}"),
+            None => nix::unistd::gethostname()
+                .ok()
+                .and_then(|name| name.into_string().ok())
+                .unwrap_or_else(|| "localhost".to_owned()),
+        }
+    }
+
+    pub(super) fn print_settings(&self) -> Result<i32, Failed> {
+        print(&report::settings(&report::Settings {
+            listen: &self.server.listen,
+            server_name: &self.server_name(),
+            server_root: &self.config.server_root,
+            document_root: self.site.document_root.as_deref(),
+            error_log: self.logs.error_log.as_deref(),
+            pid_file: &self.pid_path(),
+            defines: &self.config.defines,
+            accounts: &self.accounts,
+            is_root: process::is_root(),
+        }))
+    }
+
+    /// What is odd but no reason not to start.
+    pub(super) fn warn(&self, invocation: &Invocation) {
+        if self.site.server_name.is_none() {
+            say(&format!(
+                "AH00558: gearbox: Could not reliably determine the server's fully qualified domain \
+                 name, using {}. Set the 'ServerName' directive globally to suppress this message",
+                self.server_name()
+            ));
+        }
+        if let Some(root) = &self.site.document_root
+            && !invocation.skip_document_root
+            && !root.is_dir()
+        {
+            say(&format!("AH00112: Warning: DocumentRoot [{}] does not exist", root.display()));
+        }
+    }
+}
+
+fn pid_path(server: &ServerSettings, server_root: &Path) -> PathBuf {
+    server.pid_file.clone().unwrap_or_else(|| server_root.join(PID_FILE))
+}
+
+/// Exactly one MPM; `None` if its `LoadModule` failed, which says more. The error is httpd's sentence
+/// and what to do.
+fn the_one_mpm(mut loader: Loader, server_root: &Path) -> Result<Option<Plugin>, String> {
+    match loader.mpms.as_slice() {
+        [_] => Ok(loader.mpms.pop().map(|(plugin, _)| plugin)),
+        [] if loader.failed => Ok(None),
+        [] => {
+            let mut text = "AH00534: gearbox: Configuration error: No MPM loaded.".to_owned();
+            let available = loader::available(server_root);
+            if available.is_empty() {
+                text += "\nThere is no mod_mpm_*.so in a modules directory either; scripts/build makes them.";
+            } else {
+                text += "\nAdd one of these lines to the configuration:";
+            }
+            for arguments in available {
+                text += &format!("\n    LoadModule {arguments}");
+            }
+            Err(text)
+        }
+        several => {
+            let mut text =
+                "AH00534: gearbox: Configuration error: More than one MPM loaded.".to_owned();
+            for (plugin, place) in several {
+                let (symbol, file) = (&plugin.symbol, place.file().display());
+                text += &format!("\n    {symbol} on line {} of {file}", place.line());
+            }
+            Err(text)
+        }
+    }
+}
+
+/// Makes the MPM's instance and gives it its directives.
+fn configure_mpm(
+    plugin: Plugin,
+    config: &Config,
+    context: &'static Context,
+    values: Values,
+    color: bool,
+) -> Result<Mpm, Failed> {
+    let _ = context.mpm_name.set(plugin.name.clone());
+    let symbol = plugin.symbol.clone();
+    let failed = |error: &dyn std::fmt::Display| -> Failed {
+        format!("GB0314: gearbox: {symbol} cannot be used: {error}").into()
+    };
+    let side = HostSide { host: callbacks::handle(context), api: &raw const callbacks::API };
+    let mut mpm = Mpm::create(plugin, side).map_err(|error| failed(&error))?;
+    let mut refused = false;
+    for call in &config.module_calls {
+        let (value, fraction) = numbers(&call.value);
+        let file = call.place.file().display().to_string();
+        let directive = Directive {
+            id: call.id,
+            value,
+            fraction,
+            words: &call.words,
+            file: &file,
+            line: call.place.line(),
+        };
+        if let Err(error) = mpm.directive(&directive) {
+            say(&Problem::error(&call.place, error.to_string()).render(color));
+            refused = true;
+        }
+    }
+    if refused {
+        return Err(Failed::printed());
+    }
+    let _ = context.values.set(values);
+    mpm.config_check().map_err(|error| failed(&error))?;
+    Ok(mpm)
+}
+
+/// A value as the contract passes it on.
+fn numbers(value: &Value) -> (i64, f64) {
+    let clamp = |n: u128| i64::try_from(n).unwrap_or(i64::MAX);
+    match value {
+        Value::Flag(on) => (i64::from(*on), 0.0),
+        Value::Int(n) => (*n, 0.0),
+        Value::Size(bytes) => (clamp(u128::from(*bytes)), 0.0),
+        Value::Duration(time) => (clamp(time.as_nanos()), 0.0),
+        Value::Float(fraction) => (0, *fraction),
+        Value::Enum(index) => (clamp(*index as u128), 0.0),
+        Value::Word(_) | Value::Words(_) | Value::Path(_) | Value::Raw(_) => (0, 0.0),
+    }
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::os_error::Numbered;
 use crate::log_line;
 use crate::sys::clock;
 use crate::sys::socket::{self, Mode};
@@ -88,11 +89,7 @@ pub(super) struct BindError {
 
 impl std::fmt::Display for BindError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = self.error.to_string();
-        let reason = text.split(" (os error").next().unwrap_or(&text);
-        if let Some(number) = self.error.raw_os_error() {
-            write!(f, "({number})")?;
-        }
+        let reason = Numbered(&self.error);
         write!(f, "{reason}: AH00072: make_sock: could not bind to address {}", self.address)
     }
 }

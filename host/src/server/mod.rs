@@ -10,6 +10,7 @@ mod detach;
 mod listeners;
 mod loaded;
 mod loader;
+mod os_error;
 mod pid_file;
 mod report;
 mod rows;

@@ -10,6 +10,7 @@ use super::context::Context;
 use super::detach::{self, Launcher, Side};
 use super::listeners::{self, Listener};
 use super::loaded::Loaded;
+use super::os_error::Numbered;
 use super::pid_file::{PidFile, PidFileError};
 use super::report;
 use super::scoreboard::Scoreboard;
@@ -129,10 +130,9 @@ impl Loaded {
         ErrorLog::open(path).map_err(|error| {
             let path = path.display();
             format!(
-                "({}){}: AH00091: gearbox: could not open error log file {path}.\n\
+                "{}: AH00091: gearbox: could not open error log file {path}.\n\
                  AH00015: Unable to open logs",
-                error.raw_os_error().unwrap_or(0),
-                os_text(&error),
+                Numbered(&error),
             )
             .into()
         })
@@ -143,10 +143,9 @@ impl Loaded {
             AccessLog::open(path, format.clone()).map_err(|error| {
                 let path = path.display();
                 format!(
-                    "({}){}: AH00649: could not open transfer log file {path}.\n\
+                    "{}: AH00649: could not open transfer log file {path}.\n\
                      AH00015: Unable to open logs",
-                    error.raw_os_error().unwrap_or(0),
-                    os_text(&error),
+                    Numbered(&error),
                 )
             })
         };
@@ -221,11 +220,6 @@ impl Loaded {
         }
         0
     }
-}
-
-fn os_text(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 /// What happens when the first child is ready.

@@ -22,16 +22,11 @@ use crate::http::{Site, SiteParts};
 use crate::log::{self, AccessLog, ErrorLog};
 use crate::log_line;
 use crate::modules::mpm::{Mpm, Why};
-use crate::sys::{clock, files, signals};
+use crate::sys::{clock, signals};
 
 impl Loaded {
     pub(super) fn serve(mut self, invocation: &Invocation) -> Result<i32, Failed> {
         account::check(&self.accounts, &self.server)?;
-        if !files::openat2_works() {
-            return Err("GB0312: gearbox: this system has no openat2, which serving files safely \
-                        needs: Linux 5.6 or later, and no sandbox that forbids it"
-                .into());
-        }
         let bound = self.bind()?;
         let mut pid_file = match PidFile::lock(&self.pid_path()) {
             Ok(pid_file) => pid_file,

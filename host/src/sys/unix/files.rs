@@ -2,9 +2,10 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
 
 /// `RESOLVE_CACHED` of `openat2(2)` (Linux 5.12): fail with EAGAIN rather than wait for a disk.
@@ -38,12 +39,10 @@ pub fn would_block(error: &io::Error) -> bool {
 /// administrator's path.
 ///
 /// # Errors
-/// What `openat2` answers.
+/// What `openat2` answers; see [`would_block`].
 pub fn open_root(path: &CStr, may_block: bool) -> io::Result<OwnedFd> {
     let lookup = Lookup { follow_symlinks: true, may_block };
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let how = OpenHow::new().flags(flags).resolve(lookup.resolve());
-    Ok(openat2(nix::fcntl::AT_FDCWD, path, how)?)
+    open(nix::fcntl::AT_FDCWD, path, OFlag::O_PATH | OFlag::O_DIRECTORY, lookup)
 }
 
 /// Opens `path` (relative, without `..`) below `root` for reading. Never waits for the other end of
@@ -52,9 +51,63 @@ pub fn open_root(path: &CStr, may_block: bool) -> io::Result<OwnedFd> {
 /// # Errors
 /// What `openat2` answers; see [`would_block`].
 pub fn open_below(root: BorrowedFd<'_>, path: &CStr, lookup: Lookup) -> io::Result<OwnedFd> {
-    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let how = OpenHow::new().flags(flags).resolve(lookup.resolve());
-    Ok(openat2(root, path, how)?)
+    open(root, path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY, lookup)
+}
+
+fn open(dir: BorrowedFd<'_>, path: &CStr, flags: OFlag, lookup: Lookup) -> io::Result<OwnedFd> {
+    let flags = flags | OFlag::O_CLOEXEC;
+    if has_openat2() {
+        return Ok(openat2(dir, path, OpenHow::new().flags(flags).resolve(lookup.resolve()))?);
+    }
+    if !lookup.may_block {
+        // Nothing else can look without perhaps waiting.
+        return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+    }
+    if lookup.follow_symlinks {
+        return Ok(openat(dir, path, flags, Mode::empty())?);
+    }
+    open_stepwise(dir, path, flags)
+}
+
+/// Whether the system has `openat2` (Linux 5.6), and no sandbox or emulator takes it away.
+fn has_openat2() -> bool {
+    static WORKS: OnceLock<bool> = OnceLock::new();
+    *WORKS.get_or_init(|| {
+        let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
+        openat2(nix::fcntl::AT_FDCWD, c"/", how).is_ok()
+    })
+}
+
+/// `RESOLVE_NO_SYMLINKS` by hand: a directory at a time, none of them through a link.
+fn open_stepwise(root: BorrowedFd<'_>, path: &CStr, flags: OFlag) -> io::Result<OwnedFd> {
+    let mut names = path.to_bytes().split(|&b| b == b'/').filter(|name| !name.is_empty());
+    let mut name = names.next().unwrap_or(b".");
+    let mut dir: Option<OwnedFd> = None;
+    for next in names {
+        let step = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let inner = openat(below(root, dir.as_ref()), name, step, Mode::empty());
+        // A link is no directory to O_NOFOLLOW; say what it is.
+        dir = Some(inner.map_err(|error| link_or(error, below(root, dir.as_ref()), name))?);
+        name = next;
+    }
+    let directory =
+        if path.to_bytes().ends_with(b"/") { OFlag::O_DIRECTORY } else { OFlag::empty() };
+    Ok(openat(
+        below(root, dir.as_ref()),
+        name,
+        flags | directory | OFlag::O_NOFOLLOW,
+        Mode::empty(),
+    )?)
+}
+
+fn below<'a>(root: BorrowedFd<'a>, dir: Option<&'a OwnedFd>) -> BorrowedFd<'a> {
+    dir.map_or(root, AsFd::as_fd)
+}
+
+/// ELOOP for a symbolic link, as `openat2` answers, instead of ENOTDIR.
+fn link_or(error: nix::Error, dir: BorrowedFd<'_>, name: &[u8]) -> nix::Error {
+    let is_link = error == nix::Error::ENOTDIR && nix::fcntl::readlinkat(dir, name).is_ok();
+    if is_link { nix::Error::ELOOP } else { error }
 }
 
 /// Kind of a file.
@@ -167,8 +220,45 @@ pub fn read_at(
     }
 }
 
-/// Whether the kernel has `openat2` (Linux 5.6), without which no file is served.
-pub fn openat2_works() -> bool {
-    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).mode(Mode::empty());
-    openat2(nix::fcntl::AT_FDCWD, c"/", how).is_ok()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// Both ways of opening without following links give the same answers.
+    #[test]
+    fn stepwise_is_like_openat2() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("d")).unwrap();
+        std::fs::write(dir.path().join("d/f"), "x").unwrap();
+        symlink("d", dir.path().join("dl")).unwrap();
+        symlink("f", dir.path().join("d/fl")).unwrap();
+        symlink("nowhere", dir.path().join("broken")).unwrap();
+        let root = std::fs::File::open(dir.path()).unwrap();
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+        for (path, wanted) in [
+            (c".", None),
+            (c"d", None),
+            (c"d/", None),
+            (c"d/f", None),
+            (c"d//f", None),
+            (c"d/fl", Some(libc::ELOOP)),
+            (c"dl", Some(libc::ELOOP)),
+            (c"dl/f", Some(libc::ELOOP)),
+            (c"broken", Some(libc::ELOOP)),
+            (c"none", Some(libc::ENOENT)),
+            (c"none/f", Some(libc::ENOENT)),
+            (c"d/f/", Some(libc::ENOTDIR)),
+            (c"d/f/x", Some(libc::ENOTDIR)),
+        ] {
+            let ours = open_stepwise(root.as_fd(), path, flags);
+            let ours = ours.err().and_then(|error| error.raw_os_error());
+            assert_eq!(ours, wanted, "{path:?}");
+            if has_openat2() {
+                let theirs = openat2(root.as_fd(), path, how).err().map(|error| error as i32);
+                assert_eq!(theirs, wanted, "{path:?}");
+            }
+        }
+    }
 }

@@ -26,3 +26,5 @@ macro_rules! every_mpm {
 }
 
 mod basic;
+mod cli;
+mod reports;

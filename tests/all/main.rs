@@ -27,4 +27,6 @@ macro_rules! every_mpm {
 
 mod basic;
 mod cli;
+mod lifecycle;
 mod reports;
+mod start;

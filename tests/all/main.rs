@@ -27,6 +27,8 @@ macro_rules! every_mpm {
 
 mod basic;
 mod cli;
+mod config_errors;
 mod lifecycle;
+mod limits;
 mod reports;
 mod start;

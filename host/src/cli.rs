@@ -38,8 +38,24 @@ pub fn parse(args: impl IntoIterator<Item = std::ffi::OsString>) -> Parsed {
         );
         return Parsed::Exit(1);
     }
+    let mut defines = matches.get_many::<String>("define").into_iter().flatten();
+    if let Some(dump) = defines.find(|name| is_unsupported_dump(name)) {
+        let _ = writeln!(std::io::stderr(), "gearbox: -D {dump} is not supported yet");
+        return Parsed::Exit(1);
+    }
     Parsed::Run(Box::new(invocation(&matches)))
 }
+
+/// Asked for something to be shown, a server must not start instead.
+fn is_unsupported_dump(define: &str) -> bool {
+    let is_supported = DUMP_SETTINGS.contains(&define) || DUMP_MODULES.contains(&define);
+    define.starts_with("DUMP_") && !is_supported
+}
+
+/// Defines that mean `-S`.
+const DUMP_SETTINGS: [&str; 2] = ["DUMP_VHOSTS", "DUMP_RUN_CFG"];
+/// Defines that mean `-M`.
+const DUMP_MODULES: [&str; 1] = ["DUMP_MODULES"];
 
 fn command() -> Command {
     let value = |id: &'static str, short, name: &'static str, help: &'static str| {
@@ -53,6 +69,8 @@ fn command() -> Command {
         .about("A web server whose process and thread model is a plug-in (MPM).")
         .disable_help_flag(true)
         .disable_version_flag(true)
+        // As with getopt: of an option given again the last one counts.
+        .args_override_self(true)
         .args([
             value("root", 'd', "DIR", "ServerRoot to begin with"),
             value("file", 'f', "FILE", "configuration file; relative to ServerRoot"),
@@ -91,8 +109,8 @@ fn invocation(matches: &ArgMatches) -> Invocation {
         (flag("version-long"), Action::VersionLong),
         (flag("compiled-in"), Action::CompiledIn),
         (flag("directives"), Action::Directives),
-        (flag("settings") || defined(&["DUMP_VHOSTS", "DUMP_RUN_CFG"]), Action::Settings),
-        (flag("modules") || defined(&["DUMP_MODULES"]), Action::Modules),
+        (flag("settings") || defined(&DUMP_SETTINGS), Action::Settings),
+        (flag("modules") || defined(&DUMP_MODULES), Action::Modules),
         (flag("test"), Action::Test),
     ];
     let action = action.into_iter().find(|(asked, _)| *asked).map_or(Action::Serve, |(_, a)| a);

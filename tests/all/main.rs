@@ -26,3 +26,9 @@ macro_rules! every_mpm {
 }
 
 mod basic;
+mod cli;
+mod config_errors;
+mod lifecycle;
+mod limits;
+mod reports;
+mod start;

@@ -2,13 +2,18 @@
 //! waiting. The tests themselves are in `all/`.
 
 mod client;
+mod conf;
 mod mpm;
+mod port;
+pub mod process;
 mod program;
 mod server;
 mod wait;
 
 pub use client::{Client, Response, exchange};
+pub use conf::Conf;
 pub use mpm::{Mpm, c_mpm, compile_module};
+pub use port::free_port;
 pub use program::{Output, gearbox, gearbox_binary, modules_dir, run};
-pub use server::{Server, Setup};
+pub use server::{Detached, Server, Setup};
 pub use wait::{WAIT_MAX, until};

@@ -1,7 +1,11 @@
 //! The built programs.
 
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use crate::wait::until;
 
 /// The directory cargo built into: `target/release`.
 fn profile_dir() -> PathBuf {
@@ -41,18 +45,32 @@ pub struct Output {
     pub stderr: String,
 }
 
-/// Runs a program to its end.
+/// Runs a program to its end. What it prints goes through files, so that a process it leaves behind
+/// cannot keep this from coming back.
 ///
 /// # Panics
-/// It cannot be started.
+/// It cannot be started, or does not end.
 pub fn run(command: &mut Command) -> Output {
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    Output {
-        status: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    let (stdout, stderr) = (capture(), capture());
+    let child =
+        command.stdin(Stdio::null()).stdout(writer(&stdout)).stderr(writer(&stderr)).spawn();
+    let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let status = until(&format!("{command:?} ends"), || child.try_wait().expect("our child"));
+    Output { status: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
+}
+
+fn capture() -> File {
+    tempfile::tempfile().expect("a file for the output")
+}
+
+fn writer(file: &File) -> File {
+    file.try_clone().expect("a descriptor")
+}
+
+fn text(mut file: File) -> String {
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("ours");
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Runs the server with arguments, to its end.

@@ -10,7 +10,8 @@ use nix::unistd::{Pid, Uid};
 
 use crate::client::Client;
 use crate::mpm::Mpm;
-use crate::program::gearbox_binary;
+use crate::process;
+use crate::program::{Output, gearbox_binary, run};
 use crate::wait::until;
 
 /// What a server is started with.
@@ -91,16 +92,30 @@ impl Setup {
         (dir, file)
     }
 
+    /// Starts the server as httpd is started: it detaches itself.
+    pub fn detach(self) -> Detached {
+        let (dir, file) = self.write();
+        let mut command = self.command(&file);
+        let output = run(command.args(&self.arguments));
+        Detached { dir, output }
+    }
+
+    fn command(&self, file: &Path) -> Command {
+        let mut words = self.wrapper.clone();
+        words.push(gearbox_binary().display().to_string());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg("-f").arg(file);
+        command
+    }
+
     /// Starts the server and waits until it serves.
     ///
     /// # Panics
     /// It does not.
     pub fn start(self) -> Server {
         let (dir, file) = self.write();
-        let mut words = self.wrapper.clone();
-        words.push(gearbox_binary().display().to_string());
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).arg("-f").arg(&file).arg("-DFOREGROUND").args(&self.arguments);
+        let mut command = self.command(&file);
+        command.arg("-DFOREGROUND").args(&self.arguments);
         let stderr = std::fs::File::create(dir.path().join("stderr")).expect("a file");
         let child = command
             .stdin(Stdio::null())
@@ -217,10 +232,7 @@ impl Server {
 
     /// Process ids of the children.
     pub fn children(&self) -> Vec<i32> {
-        let pid = self.pid();
-        let path = format!("/proc/{pid}/task/{pid}/children");
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        text.split_whitespace().map(|word| word.parse().expect("a number")).collect()
+        process::children(self.pid())
     }
 
     /// Sends the parent a signal.
@@ -253,6 +265,49 @@ impl Drop for Server {
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!("error log:\n{}\nstandard error:\n{}", self.error_log(), self.stderr());
+        }
+    }
+}
+
+/// A server that detached itself, or did not come up; killed when dropped.
+#[derive(Debug)]
+pub struct Detached {
+    dir: tempfile::TempDir,
+    output: Output,
+}
+
+impl Detached {
+    /// What the launching process printed, and its exit status.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// ServerRoot.
+    pub fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The error log so far.
+    pub fn error_log(&self) -> String {
+        std::fs::read_to_string(self.root().join("logs/error_log")).unwrap_or_default()
+    }
+
+    /// Process id of the parent, by the PID file.
+    pub fn pid(&self) -> Option<i32> {
+        let text = std::fs::read_to_string(self.root().join("logs/gearbox.pid")).ok()?;
+        text.trim().parse().ok()
+    }
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        // Its children go with it. The number may be somebody else's by now.
+        let root = self.root().display().to_string();
+        if let Some(pid) = self.pid().filter(|pid| process::names(*pid).1.contains(&root)) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        if std::thread::panicking() {
+            eprintln!("error log:\n{}", self.error_log());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What MPMs whose children have several threads (worker, event) share: their directives, and how
 //! these are adjusted to each other.
 
+use std::fmt;
 use std::os::fd::BorrowedFd;
 
 use mpm_abi::Directive;
@@ -68,45 +69,60 @@ impl Default for Threaded {
 /// Most processes ServerLimit may ask for (httpd's compile-time limit).
 const SERVER_LIMIT_MAX: i64 = 20_000;
 
+/// Number of a message of httpd. Its event and worker have these messages in the same order, each
+/// from a first number of its own.
+#[derive(Clone, Copy)]
+struct Code(u32);
+
+impl Code {
+    fn plus(self, n: u32) -> Self {
+        Self(self.0 + n)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AH{:05}", self.0)
+    }
+}
+
 impl Threaded {
-    /// Adjusts the numbers to each other, in httpd's order. `thread_limit_max` is the MPM's own.
-    pub fn check(&mut self, thread_limit_max: i64) {
-        bounded(
-            "ServerLimit",
-            &mut self.server_limit,
-            Bound::compiled(SERVER_LIMIT_MAX, "servers"),
-        );
-        at_least_one("ServerLimit", &mut self.server_limit);
-        bounded(
-            "ThreadLimit",
-            &mut self.thread_limit,
-            Bound::compiled(thread_limit_max, "threads"),
-        );
-        at_least_one("ThreadLimit", &mut self.thread_limit);
+    /// Adjusts the numbers to each other, in httpd's order. `thread_limit_max` is the MPM's own, and
+    /// so is `first_code`: what it says about ServerLimit has the number `AH00497` in httpd's event.
+    pub fn check(&mut self, thread_limit_max: i64, first_code: u32) {
+        let first = Code(first_code);
+        let servers = Bound::compiled(SERVER_LIMIT_MAX, "servers");
+        bounded(first, "ServerLimit", &mut self.server_limit, servers);
+        at_least_one(first.plus(2), "ServerLimit", &mut self.server_limit);
+        let threads = Bound::compiled(thread_limit_max, "threads");
+        bounded(first.plus(5), "ThreadLimit", &mut self.thread_limit, threads);
+        at_least_one(first.plus(7), "ThreadLimit", &mut self.thread_limit);
         let threads = Bound::directive(self.thread_limit, "ThreadLimit", "threads");
-        bounded("ThreadsPerChild", &mut self.threads_per_child, threads);
-        at_least_one("ThreadsPerChild", &mut self.threads_per_child);
-        self.check_workers();
-        at_least_one("StartServers", &mut self.start_servers);
+        bounded(first.plus(10), "ThreadsPerChild", &mut self.threads_per_child, threads);
+        at_least_one(first.plus(12), "ThreadsPerChild", &mut self.threads_per_child);
+        self.check_workers(first);
+        at_least_one(first.plus(20), "StartServers", &mut self.start_servers);
     }
 
     /// MaxRequestWorkers: whole processes, no more than ServerLimit.
-    fn check_workers(&mut self) {
+    fn check_workers(&mut self, first: Code) {
         let (threads, servers) = (self.threads_per_child, self.server_limit);
         let workers = &mut self.max_request_workers;
         if *workers < threads {
             log::warn!(
-                "MaxRequestWorkers of {workers} is less than ThreadsPerChild of {threads}, \
+                "{}: MaxRequestWorkers of {workers} is less than ThreadsPerChild of {threads}, \
                  increasing to {threads}. MaxRequestWorkers must be at least as large as the number \
-                 of threads in a single server."
+                 of threads in a single server.",
+                first.plus(14)
             );
             *workers = threads;
         }
         if *workers % threads != 0 {
             let whole = *workers / threads * threads;
             log::warn!(
-                "MaxRequestWorkers of {workers} is not an integer multiple of ThreadsPerChild of \
+                "{}: MaxRequestWorkers of {workers} is not an integer multiple of ThreadsPerChild of \
                  {threads}, decreasing to nearest multiple {whole}, for a maximum of {} servers.",
+                first.plus(16),
                 whole / threads
             );
             *workers = whole;
@@ -114,9 +130,10 @@ impl Threaded {
         if *workers / threads > servers {
             let all = servers * threads;
             log::warn!(
-                "MaxRequestWorkers of {workers} would require {} servers and would exceed \
+                "{}: MaxRequestWorkers of {workers} would require {} servers and would exceed \
                  ServerLimit of {servers}, decreasing to {all}. To increase, please see the \
                  ServerLimit directive.",
+                first.plus(18),
                 *workers / threads
             );
             *workers = all;
@@ -205,7 +222,7 @@ mod tests {
     fn checked(change: impl FnOnce(&mut Threaded)) -> Threaded {
         let mut numbers = Threaded::default();
         change(&mut numbers);
-        numbers.check(100_000);
+        numbers.check(100_000, 497);
         numbers
     }
 

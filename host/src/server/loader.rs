@@ -23,6 +23,11 @@ impl Loader {
     pub(super) fn new(caps: u64) -> Self {
         Self { offer: HostOffer::new(caps), mpms: Vec::new(), failed: false }
     }
+
+    fn has_directive(&self, name: &str) -> bool {
+        let mut all = self.mpms.iter().flat_map(|(plugin, _)| &plugin.directives);
+        all.any(|directive| directive.name.eq_ignore_ascii_case(name))
+    }
 }
 
 impl ModuleHost for Loader {
@@ -44,7 +49,10 @@ impl ModuleHost for Loader {
             self.failed = true;
             refusal.to_string()
         })?;
-        let rows = plugin.directives.iter().map(|directive| row(&plugin, directive)).collect();
+        // A second MPM is told once, not again for each directive that the first one has too.
+        let is_new = |directive: &&PluginDirective| !self.has_directive(&directive.name);
+        let new = plugin.directives.iter().filter(is_new);
+        let rows = new.map(|directive| row(&plugin, directive)).collect();
         self.mpms.push((plugin, place.clone()));
         Ok(Loaded::Plugin(rows))
     }

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -32,16 +33,22 @@ impl PidFile {
     /// # Errors
     /// See [`PidFileError`].
     pub(super) fn lock(path: &Path) -> Result<Self, PidFileError> {
-        let mut open = OpenOptions::new();
-        let file = open.read(true).write(true).create(true).truncate(false).open(path);
-        match Flock::lock(file.map_err(PidFileError::Io)?, FlockArg::LockExclusiveNonblock) {
-            Ok(file) => Ok(Self { path: path.to_owned(), file: ManuallyDrop::new(file) }),
-            Err((mut file, nix::Error::EWOULDBLOCK)) => {
-                let mut pid = String::new();
-                let _ = file.read_to_string(&mut pid);
-                Err(PidFileError::Running(pid.trim().to_owned()))
+        loop {
+            let file = open(path).map_err(PidFileError::Io)?;
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                // A server that has just stopped removed it after it was opened here: nobody would
+                // find what is written there.
+                Ok(file) if !is_at(&file, path) => {}
+                Ok(file) => {
+                    return Ok(Self { path: path.to_owned(), file: ManuallyDrop::new(file) });
+                }
+                Err((mut file, nix::Error::EWOULDBLOCK)) => {
+                    let mut pid = String::new();
+                    let _ = file.read_to_string(&mut pid);
+                    return Err(PidFileError::Running(pid.trim().to_owned()));
+                }
+                Err((_, error)) => return Err(PidFileError::Io(error.into())),
             }
-            Err((_, error)) => Err(PidFileError::Io(error.into())),
         }
     }
 
@@ -62,10 +69,52 @@ impl PidFile {
     }
 }
 
+fn open(path: &Path) -> io::Result<File> {
+    // Whatever the umask: who can write a number there has somebody else's process stopped.
+    let mut open = OpenOptions::new();
+    open.read(true).write(true).create(true).truncate(false).mode(0o644).open(path)
+}
+
+/// Whether `path` leads to this very file.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}
+
 impl Drop for PidFile {
     fn drop(&mut self) {
         // Removed while it is still locked: nobody finds it without a server behind it. The lock
         // goes with the process.
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_removed_or_replaced_is_another_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pid");
+        let file = open(&path).unwrap();
+        assert!(is_at(&file, &path));
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_at(&file, &path));
+        let other = open(&path).unwrap();
+        assert!(!is_at(&file, &path) && is_at(&other, &path));
+    }
+
+    #[test]
+    fn one_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pid");
+        let mut first = PidFile::lock(&path).unwrap();
+        first.write().unwrap();
+        let second = PidFile::lock(&path).unwrap_err();
+        let own = std::process::id().to_string();
+        assert!(matches!(second, PidFileError::Running(pid) if pid == own));
     }
 }

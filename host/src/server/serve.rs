@@ -51,7 +51,8 @@ impl Loaded {
         let launcher = if stays {
             Launcher::none()
         } else {
-            match detach::detach().map_err(|error| format!("gearbox: cannot detach: {error}"))? {
+            let detached = detach::detach(error_log.fd());
+            match detached.map_err(|error| format!("gearbox: cannot detach: {error}"))? {
                 Side::Server(launcher) => launcher,
                 Side::Launching(code) => {
                     // The file is the server's, which goes on.
@@ -61,7 +62,6 @@ impl Loaded {
             }
         };
         pid_file.write().map_err(|error| self.pid_file_failed(&error))?;
-        let stderr_log = error_log.fd().try_clone_to_owned();
         log::install(error_log, self.logs.level.clone().unwrap_or_default());
         raise_descriptor_limit();
         self.log_start();
@@ -73,7 +73,7 @@ impl Loaded {
         if invocation.one_process {
             return Ok(self.run_alone());
         }
-        let on_ready = ready_hook(&self.mpm, launcher, stderr_log.ok());
+        let on_ready = ready_hook(&self.mpm, launcher);
         let signals = signals::take_over().map_err(|error| format!("gearbox: signals: {error}"))?;
         let supervisor =
             Supervisor::new(plan.max_children, signals, board, Some(pid_file), on_ready)
@@ -218,7 +218,7 @@ impl Loaded {
 }
 
 /// What happens when the first child is ready.
-fn ready_hook(mpm: &Mpm, mut launcher: Launcher, log: Option<std::os::fd::OwnedFd>) -> OnReady {
+fn ready_hook(mpm: &Mpm, launcher: Launcher) -> OnReady {
     let name = mpm.plugin().name.clone();
     Box::new(move || {
         let version = report::VERSION;
@@ -232,9 +232,7 @@ fn ready_hook(mpm: &Mpm, mut launcher: Launcher, log: Option<std::os::fd::OwnedF
             }
             _ => log_line!(NOTICE, "AH00489", "{version} configured -- resuming normal operations"),
         }
-        if let Some(log) = log {
-            launcher.ready(log);
-        }
+        launcher.ready();
     })
 }
 

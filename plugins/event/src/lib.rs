@@ -25,6 +25,8 @@ use remote::Remote;
 
 /// Most threads ThreadLimit may ask for (httpd's compile-time limit).
 const THREAD_LIMIT_MAX: i64 = 100_000;
+/// Where httpd begins to number its sentences about numbers that do not fit (`AH00497`).
+const FIRST_CODE: u32 = 497;
 
 /// The MPM, with its directives as configured and then adjusted.
 struct Event {
@@ -43,7 +45,7 @@ impl Mpm for Event {
     }
 
     fn config_check(&mut self) -> Result<(), Error> {
-        self.numbers.check(THREAD_LIMIT_MAX);
+        self.numbers.check(THREAD_LIMIT_MAX, FIRST_CODE);
         Ok(())
     }
 

@@ -50,12 +50,12 @@ impl Mpm for Prefork {
 
     fn config_check(&mut self) -> Result<(), Error> {
         let compiled = Bound::compiled(SERVER_LIMIT_MAX, "servers");
-        bounded("ServerLimit", &mut self.server_limit, compiled);
-        at_least_one("ServerLimit", &mut self.server_limit);
+        bounded("AH00175", "ServerLimit", &mut self.server_limit, compiled);
+        at_least_one("AH00177", "ServerLimit", &mut self.server_limit);
         let servers = Bound::directive(self.server_limit, "ServerLimit", "servers");
-        bounded("MaxRequestWorkers", &mut self.max_request_workers, servers);
-        at_least_one("MaxRequestWorkers", &mut self.max_request_workers);
-        at_least_one("StartServers", &mut self.start_servers);
+        bounded("AH00180", "MaxRequestWorkers", &mut self.max_request_workers, servers);
+        at_least_one("AH00182", "MaxRequestWorkers", &mut self.max_request_workers);
+        at_least_one("AH00184", "StartServers", &mut self.start_servers);
         Ok(())
     }
 

@@ -19,6 +19,8 @@ use mpm_sdk::{Child, ChildEvent, DirectiveCall, Error, Host, Mpm, Parent, Plan, 
 
 /// Most threads ThreadLimit may ask for (httpd's compile-time limit).
 const THREAD_LIMIT_MAX: i64 = 20_000;
+/// Where httpd begins to number its sentences about numbers that do not fit (`AH00300`).
+const FIRST_CODE: u32 = 300;
 
 /// The MPM, with its directives as configured and then adjusted.
 struct Worker {
@@ -35,7 +37,7 @@ impl Mpm for Worker {
     }
 
     fn config_check(&mut self) -> Result<(), Error> {
-        self.numbers.check(THREAD_LIMIT_MAX);
+        self.numbers.check(THREAD_LIMIT_MAX, FIRST_CODE);
         Ok(())
     }
 

@@ -1,0 +1,154 @@
+//! Numbers of processes and threads that do not fit: adjusted as httpd does, and told.
+
+use gearbox_tests::{Conf, Mpm};
+
+/// The warnings an MPM logs while `-t` checks these lines, without time and process.
+fn warnings(mpm: Mpm, lines: &str) -> Vec<String> {
+    let (status, stderr) = Conf::of(mpm, lines).check();
+    assert_eq!(status, 0, "{stderr}");
+    assert!(stderr.ends_with("Syntax OK\n"), "{stderr}");
+    let tag = format!("] [mpm_{}:warn] ", mpm.name());
+    let logged = stderr.lines().filter_map(|line| line.split_once(&tag));
+    logged.map(|(_, rest)| rest.split_once("] ").expect("[pid …]").1.to_owned()).collect()
+}
+
+#[track_caller]
+fn adjusts(mpm: Mpm, lines: &str, wanted: &[&str]) {
+    assert_eq!(warnings(mpm, lines), wanted, "{}: {lines}", mpm.name());
+}
+
+#[test]
+fn defaults_fit() {
+    for mpm in crate::reports::MPMS {
+        adjusts(mpm, "", &[]);
+    }
+    adjusts(Mpm::Prefork, "ServerLimit 200000\nMaxRequestWorkers 200000", &[]);
+    adjusts(Mpm::Event, "ThreadLimit 100000\nThreadsPerChild 400", &[]);
+}
+
+/// event and worker have the same sentences, numbered from a first one on.
+#[test]
+fn threads_and_processes() {
+    for (mpm, first, threads_max) in [(Mpm::Event, 497, 100_000), (Mpm::Worker, 300, 20_000)] {
+        let over = threads_max + 1;
+        for (lines, n, sentence) in [
+            (
+                "ServerLimit 20001",
+                0,
+                "ServerLimit of 20001 exceeds compile-time limit of 20000 servers, decreasing to \
+                 20000."
+                    .to_owned(),
+            ),
+            (
+                "ServerLimit 0\nMaxRequestWorkers 25",
+                2,
+                "ServerLimit of 0 not allowed, increasing to 1.".to_owned(),
+            ),
+            (
+                &format!("ThreadLimit {over}"),
+                5,
+                format!(
+                    "ThreadLimit of {over} exceeds compile-time limit of {threads_max} threads, \
+                     decreasing to {threads_max}."
+                ),
+            ),
+            (
+                "ThreadLimit -1\nThreadsPerChild 1\nMaxRequestWorkers 16",
+                7,
+                "ThreadLimit of -1 not allowed, increasing to 1.".to_owned(),
+            ),
+            (
+                "ThreadsPerChild 65\nMaxRequestWorkers 64",
+                10,
+                "ThreadsPerChild of 65 exceeds ThreadLimit value of 64 threads, decreasing to 64. To \
+                 increase, please see the ThreadLimit directive."
+                    .to_owned(),
+            ),
+            (
+                "ThreadsPerChild 0\nMaxRequestWorkers 16",
+                12,
+                "ThreadsPerChild of 0 not allowed, increasing to 1.".to_owned(),
+            ),
+            (
+                "MaxRequestWorkers 24",
+                14,
+                "MaxRequestWorkers of 24 is less than ThreadsPerChild of 25, increasing to 25. \
+                 MaxRequestWorkers must be at least as large as the number of threads in a single \
+                 server."
+                    .to_owned(),
+            ),
+            (
+                "MaxRequestWorkers 399",
+                16,
+                "MaxRequestWorkers of 399 is not an integer multiple of ThreadsPerChild of 25, \
+                 decreasing to nearest multiple 375, for a maximum of 15 servers."
+                    .to_owned(),
+            ),
+            (
+                "MaxRequestWorkers 425",
+                18,
+                "MaxRequestWorkers of 425 would require 17 servers and would exceed ServerLimit of \
+                 16, decreasing to 400. To increase, please see the ServerLimit directive."
+                    .to_owned(),
+            ),
+            (
+                "StartServers -5",
+                20,
+                "StartServers of -5 not allowed, increasing to 1.".to_owned(),
+            ),
+        ] {
+            adjusts(mpm, lines, &[&format!("AH{:05}: {sentence}", first + n)]);
+        }
+    }
+}
+
+#[test]
+fn processes_of_prefork() {
+    for (lines, sentence) in [
+        (
+            "ServerLimit 200001",
+            "AH00175: ServerLimit of 200001 exceeds compile-time limit of 200000 servers, decreasing \
+             to 200000.",
+        ),
+        (
+            "ServerLimit 0\nMaxRequestWorkers 1",
+            "AH00177: ServerLimit of 0 not allowed, increasing to 1.",
+        ),
+        (
+            "MaxRequestWorkers 257",
+            "AH00180: MaxRequestWorkers of 257 exceeds ServerLimit value of 256 servers, decreasing \
+             to 256. To increase, please see the ServerLimit directive.",
+        ),
+        ("MaxRequestWorkers 0", "AH00182: MaxRequestWorkers of 0 not allowed, increasing to 1."),
+        ("StartServers 0", "AH00184: StartServers of 0 not allowed, increasing to 1."),
+    ] {
+        adjusts(Mpm::Prefork, lines, &[sentence]);
+    }
+}
+
+/// Each number is adjusted to those before it, in httpd's order, and the last of several counts.
+#[test]
+fn one_after_the_other() {
+    let wanted = [
+        "AH00499: ServerLimit of -1 not allowed, increasing to 1.",
+        "AH00507: ThreadsPerChild of 50 exceeds ThreadLimit value of 30 threads, decreasing to 30. \
+         To increase, please see the ThreadLimit directive.",
+        "AH00513: MaxRequestWorkers of 100 is not an integer multiple of ThreadsPerChild of 30, \
+         decreasing to nearest multiple 90, for a maximum of 3 servers.",
+        "AH00515: MaxRequestWorkers of 90 would require 3 servers and would exceed ServerLimit of 1, \
+         decreasing to 30. To increase, please see the ServerLimit directive.",
+    ];
+    let lines = "MaxRequestWorkers 100\nThreadsPerChild 50\nThreadLimit 30\nServerLimit -1\n\
+                 StartServers 0\nStartServers 1";
+    adjusts(Mpm::Event, lines, &wanted);
+}
+
+#[test]
+fn the_old_name() {
+    let wanted = "GB0106: Warning on line 3 of @ROOT@/gearbox.conf:\nMaxClients is deprecated, use \
+                  MaxRequestWorkers instead.\n    3 | MaxClients 100\n      | ^^^^^^^^^^\nSyntax OK\n";
+    for mpm in [Mpm::Event, Mpm::Worker, Mpm::Prefork] {
+        let conf = Conf::of(mpm, "MaxClients 100");
+        assert_eq!(conf.check(), (0, wanted.to_owned()));
+    }
+}

@@ -1,0 +1,60 @@
+//! Looking at processes from outside, through /proc.
+
+use std::path::PathBuf;
+
+fn proc(pid: i32, what: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/{what}"))
+}
+
+fn read(pid: i32, what: &str) -> Option<String> {
+    // Bytes, because arguments end in NUL.
+    let bytes = std::fs::read(proc(pid, what)).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The children of a process.
+pub fn children(pid: i32) -> Vec<i32> {
+    let text = read(pid, &format!("task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().map(|word| word.parse().expect("a number")).collect()
+}
+
+/// Whether there is such a process that has not ended.
+pub fn is_alive(pid: i32) -> bool {
+    field(pid, "State").is_some_and(|state| !state.starts_with(['Z', 'X']))
+}
+
+/// A field of `/proc/PID/status`: `Uid`, `Threads`.
+pub fn field(pid: i32, name: &str) -> Option<String> {
+    let status = read(pid, "status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    Some(line?.trim().to_owned())
+}
+
+/// The name `ps` shows for a process, and its command line.
+pub fn names(pid: i32) -> (String, String) {
+    let name = read(pid, "comm").unwrap_or_default().trim().to_owned();
+    (name, read(pid, "cmdline").unwrap_or_default())
+}
+
+/// Session of a process, and its controlling terminal (0 = none).
+pub fn session(pid: i32) -> (i32, i32) {
+    let stat = read(pid, "stat").expect("the process is there");
+    // The name before it may hold anything.
+    let (_, rest) = stat.rsplit_once(')').expect("stat has a name");
+    let mut words = rest.split_whitespace().skip(3).map(|word| word.parse().expect("a number"));
+    (words.next().expect("a session"), words.next().expect("a terminal"))
+}
+
+/// The descriptors of a process, and what they lead to: a path, `socket:[1234]`.
+pub fn descriptors(pid: i32) -> Vec<(i32, String)> {
+    let entries = std::fs::read_dir(proc(pid, "fd")).into_iter().flatten().flatten();
+    let mut all: Vec<(i32, String)> = entries
+        .filter_map(|entry| {
+            let target = std::fs::read_link(entry.path()).ok()?;
+            let number = entry.file_name().to_str()?.parse().ok()?;
+            Some((number, target.to_string_lossy().into_owned()))
+        })
+        .collect();
+    all.sort();
+    all
+}

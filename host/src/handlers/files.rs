@@ -52,19 +52,34 @@ pub enum Missing {
     WouldBlock,
     /// 404.
     NotFound,
-    /// 403, with the reason for the error log.
-    Forbidden(String),
+    /// 403.
+    Forbidden(Obstacle),
     /// 500, with the reason for the error log.
     Failed(io::Error),
+}
+
+/// Why a file may not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The permissions of the file or of a directory on the way.
+    Permissions,
+    /// A symbolic link where none may be followed, or too many.
+    SymbolicLink,
+    /// A device, pipe or socket.
+    NotAFile,
+    /// A name longer than the file system has.
+    NameTooLong,
 }
 
 impl From<io::Error> for Missing {
     fn from(error: io::Error) -> Self {
         match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR) => Self::NotFound,
-            Some(libc::EACCES | libc::EPERM) => Self::Forbidden(format!("{error}")),
-            Some(libc::ELOOP) => Self::Forbidden("symbolic link not allowed".to_owned()),
-            Some(libc::ENAMETOOLONG | libc::ENXIO) => Self::Forbidden(format!("{error}")),
+            Some(libc::EACCES | libc::EPERM) => Self::Forbidden(Obstacle::Permissions),
+            Some(libc::ELOOP) => Self::Forbidden(Obstacle::SymbolicLink),
+            // Opening a socket, or a device that is not there.
+            Some(libc::ENXIO | libc::ENODEV) => Self::Forbidden(Obstacle::NotAFile),
+            Some(libc::ENAMETOOLONG) => Self::Forbidden(Obstacle::NameTooLong),
             _ => Self::Failed(error),
         }
     }
@@ -87,7 +102,7 @@ pub fn find(place: Place<'_>, types: &MimeTypes) -> Result<Found, Missing> {
     let stamp = files::stamp_of_file(file.as_fd())?;
     match stamp.kind {
         Kind::Directory => Ok(Found::Directory),
-        Kind::Other => Err(Missing::Forbidden("not a regular file".to_owned())),
+        Kind::Other => Err(Missing::Forbidden(Obstacle::NotAFile)),
         Kind::File => {
             let content_type = types.of(place.relative.to_bytes()).cloned();
             let source = read_small(file, &stamp, may_block).map_err(cannot_wait)?;

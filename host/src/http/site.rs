@@ -2,21 +2,25 @@
 
 use std::ffi::CString;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use http::header::{EXPECT, SERVER};
-use http::{HeaderValue, Method, Response, StatusCode, Version, request};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, request};
 
 use super::cache::Cache;
+use super::lookup::Ask;
 use super::record::{self, Body, Client, Record};
 use super::sections::Sections;
 use super::{host, page, target};
+use crate::config;
 use crate::handlers::types::MimeTypes;
 use crate::handlers::{Content, WouldBlock};
 use crate::log::AccessLog;
+use crate::log_line;
 use crate::task;
 
 /// Name and nothing else, as httpd's `ServerTokens Prod`.
@@ -45,9 +49,9 @@ pub struct SiteParts {
     /// DocumentRoot, absolute. Without one every file is missing.
     pub document_root: Option<std::path::PathBuf>,
     /// Settings outside sections, and the sections.
-    pub outside: crate::config::Settings,
+    pub outside: config::Settings,
     /// See `outside`.
-    pub sections: Vec<crate::config::Section>,
+    pub sections: Vec<config::Section>,
     /// Types by extension.
     pub types: MimeTypes,
     /// Access logs.
@@ -102,15 +106,15 @@ impl Site {
     /// Answers a request.
     pub fn respond(self: &Arc<Self>, mut head: request::Parts, client: Client) -> Reply {
         let record = Record::new(self, client, &head);
-        match self.answer(&mut head, task::may_block()) {
+        match self.answer(&mut head, client.peer, task::may_block()) {
             Ok(response) => Reply::Ready(finish(response, record)),
             Err(WouldBlock) => {
                 let site = Arc::clone(self);
                 Reply::Later(Box::pin(async move {
-                    let answer = task::blocking(move || site.answer(&mut head, true)).await;
+                    let answer = move || site.answer(&mut head, client.peer, true);
                     // It was allowed to wait, so it did.
                     let failed = |_| page::error(StatusCode::INTERNAL_SERVER_ERROR);
-                    finish(answer.unwrap_or_else(failed), record)
+                    finish(task::blocking(answer).await.unwrap_or_else(failed), record)
                 }))
             }
         }
@@ -129,31 +133,32 @@ impl Site {
     fn answer(
         &self,
         head: &mut request::Parts,
+        peer: Option<SocketAddr>,
         may_block: bool,
     ) -> Result<Response<Content>, WouldBlock> {
-        if let Err(status) = self.check(head) {
+        if let Err(status) = self.check(head, peer) {
             return Ok(page::error(status));
         }
+        // These two are about no path.
         match head.method {
-            Method::GET | Method::HEAD => {}
-            Method::OPTIONS => return Ok(page::options()),
-            Method::POST
-            | Method::PUT
-            | Method::DELETE
-            | Method::PATCH
-            | Method::TRACE
-            | Method::CONNECT => return Ok(page::method_not_allowed()),
-            _ => return Ok(page::error(StatusCode::NOT_IMPLEMENTED)),
+            Method::OPTIONS if head.uri.path() == "*" => return Ok(page::options()),
+            Method::CONNECT => return Ok(page::method_not_allowed()),
+            _ => {}
         }
         let uri = std::mem::take(&mut head.uri);
         let url = match target::decode(uri.path()) {
             Ok(url) => url,
-            Err(status) => return Ok(page::error(status)),
+            Err(status) => {
+                log_target(status, &uri, peer);
+                return Ok(page::error(status));
+            }
         };
-        if let Some(response) = self.answer_kept(&url, head) {
+        if matches!(head.method, Method::GET | Method::HEAD)
+            && let Some(response) = self.answer_kept(&url, head)
+        {
             return Ok(response);
         }
-        let answer = self.answer_file(&url, &uri, head, may_block);
+        let answer = self.answer_path(Ask { uri: &uri, url: &url, peer, may_block }, head);
         // Asked again, the request must still have its target.
         if answer.is_err() {
             head.uri = uri.clone();
@@ -162,29 +167,47 @@ impl Site {
     }
 
     /// What is refused whatever it is for.
-    fn check(&self, head: &request::Parts) -> Result<(), StatusCode> {
+    fn check(&self, head: &request::Parts, peer: Option<SocketAddr>) -> Result<(), StatusCode> {
+        let Limits { line, field } = self.limits;
         let target_len = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
-        if target_len > self.limits.line {
+        if target_len > line {
+            let text = "request failed: client's request-line exceeds LimitRequestLine";
+            log_line!(INFO, "AH00565", client peer, "{text} (longer than {line})");
             return Err(StatusCode::URI_TOO_LONG);
         }
-        let field_len = |(name, value): (&http::HeaderName, &HeaderValue)| {
-            name.as_str().len() + 2 + value.len()
+        let is_too_long = |(name, value): &(&HeaderName, &HeaderValue)| {
+            name.as_str().len() + 2 + value.len() > field
         };
-        if head.headers.iter().map(field_len).any(|len| len > self.limits.field) {
+        if let Some((name, _)) = head.headers.iter().find(is_too_long) {
+            let text = "Request header exceeds LimitRequestFieldSize";
+            log_line!(INFO, "AH00561", client peer, "{text}: {name:.80}");
             return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         }
         host::named(head.version, &head.uri, &head.headers)?;
-        let expectation = head.headers.get(EXPECT);
-        if expectation.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-            && head.version >= Version::HTTP_11
-        {
+        let is_unknown = |value: &&HeaderValue| {
+            !value.as_bytes().eq_ignore_ascii_case(b"100-continue")
+                && head.version >= Version::HTTP_11
+        };
+        if let Some(value) = head.headers.get(EXPECT).filter(is_unknown) {
+            let text = "client sent an unrecognized expectation value of Expect";
+            log_line!(INFO, "AH00570", client peer, "{text}: {}", value.as_bytes().escape_ascii());
             return Err(StatusCode::EXPECTATION_FAILED);
         }
         Ok(())
     }
 }
 
-fn finish(response: Response<Content>, record: Option<Box<Record>>) -> Response<Body> {
+fn log_target(status: StatusCode, uri: &Uri, peer: Option<SocketAddr>) {
+    if status == StatusCode::NOT_FOUND {
+        let text = "found %2f (encoded '/') or %00 in URI path";
+        log_line!(INFO, "AH00026", client peer, "{text} ({uri}), returning 404");
+    } else {
+        log_line!(ERROR, "AH10244", client peer, "invalid URI path ({uri})");
+    }
+}
+
+fn finish(mut response: Response<Content>, record: Option<Box<Record>>) -> Response<Body> {
+    page::complete(&mut response);
     let (mut head, content) = response.into_parts();
     head.headers.insert(SERVER, SERVER_FIELD);
     let body = Body::logged(content, record, head.status.as_u16());

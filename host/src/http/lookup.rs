@@ -9,7 +9,7 @@ use http::{Method, Response, StatusCode, Uri, request};
 
 use super::cache::Kept;
 use super::sections::Rules;
-use super::{Site, host, page};
+use super::{Site, host, page, target};
 use crate::handlers::files::{self, Found, Missing, Obstacle, Place, Representation};
 use crate::handlers::{Content, WouldBlock};
 use crate::log_line;
@@ -212,7 +212,7 @@ impl Site {
         let host = host::named(head.version, ask.uri, &head.headers).ok().flatten();
         let host = host.filter(|host| !host.is_empty()).unwrap_or(&self.server_name);
         let query = ask.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        page::moved(&format!("http://{host}{}/{query}", ask.uri.path()))
+        page::moved(&format!("http://{host}{}/{query}", target::encode(ask.url)))
     }
 }
 

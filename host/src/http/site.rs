@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -214,9 +214,7 @@ fn finish(mut response: Response<Content>, record: Option<Box<Record>>) -> Respo
     Response::from_parts(head, body)
 }
 
-/// DocumentRoot without a slash at its end.
+/// DocumentRoot in the form that `<Directory>` has too.
 fn root_path(root: &Path) -> Option<CString> {
-    let bytes = root.as_os_str().as_bytes();
-    let end = bytes.iter().rposition(|&b| b != b'/').map_or(1, |last| last + 1);
-    CString::new(bytes.get(..end)?).ok()
+    CString::new(config::plain_path(root).into_os_string().into_vec()).ok()
 }

@@ -9,7 +9,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::header::{EXPECT, SERVER};
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, request};
+use http::uri::Scheme;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Uri, request};
 
 use super::cache::Cache;
 use super::lookup::Ask;
@@ -183,12 +184,15 @@ impl Site {
             log_line!(INFO, "AH00561", client peer, "{text}: {name:.80}");
             return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         }
+        // What stands for another protocol is not ours to answer.
+        if head.uri.scheme().is_some_and(|s| *s != Scheme::HTTP && *s != Scheme::HTTPS) {
+            return Err(StatusCode::BAD_REQUEST);
+        }
         host::named(head.version, &head.uri, &head.headers)?;
         let is_unknown = |value: &&HeaderValue| {
-            !value.as_bytes().eq_ignore_ascii_case(b"100-continue")
-                && head.version >= Version::HTTP_11
+            !value.is_empty() && !value.as_bytes().eq_ignore_ascii_case(b"100-continue")
         };
-        if let Some(value) = head.headers.get(EXPECT).filter(is_unknown) {
+        if let Some(value) = head.headers.get_all(EXPECT).iter().find(is_unknown) {
             let text = "client sent an unrecognized expectation value of Expect";
             log_line!(INFO, "AH00570", client peer, "{text}: {}", value.as_bytes().escape_ascii());
             return Err(StatusCode::EXPECTATION_FAILED);

@@ -49,6 +49,7 @@ pub use model::{Config, ModuleCall, Section, SectionKind};
 pub use read::{Input, read};
 pub use resolve::resolve;
 pub use row::{Args, Contexts, ModuleRow, Row};
+pub use sections::plain_path;
 pub use settings::{Part, Settings};
 pub use source::Place;
 pub use tree::{Node, Tree};

@@ -155,7 +155,9 @@ pub(super) fn path(kind: SectionKind, name: &str, word: &Word) -> Result<String,
         Err(Problem::error(&word.place, sentence).with_hint(hint))
     };
     match kind {
-        SectionKind::Directory if Path::new(path).is_absolute() => Ok(plain(Path::new(path))),
+        SectionKind::Directory if Path::new(path).is_absolute() => {
+            Ok(plain_path(Path::new(path)).to_string_lossy().into_owned())
+        }
         SectionKind::Directory => invalid("an absolute path is needed"),
         SectionKind::Location if path.starts_with('/') => Ok(path.to_owned()),
         SectionKind::Location => invalid("a path that begins with '/' is needed"),
@@ -163,7 +165,7 @@ pub(super) fn path(kind: SectionKind, name: &str, word: &Word) -> Result<String,
 }
 
 /// A path without `.`, `..`, doubled and trailing slashes. Links are left alone, as in httpd.
-fn plain(path: &Path) -> String {
+pub fn plain_path(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {
         match component {
@@ -174,7 +176,7 @@ fn plain(path: &Path) -> String {
             component => plain.push(component),
         }
     }
-    plain.to_string_lossy().into_owned()
+    plain
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// What identifies the state of a representation.
 #[derive(Clone, Debug)]
 pub struct Validators {
-    /// A strong entity tag, with its quotes.
+    /// An entity tag, with its quotes and, if it is a weak one, its mark.
     pub etag: HeaderValue,
     /// Last-Modified, whole seconds.
     pub modified: SystemTime,
@@ -29,19 +29,19 @@ pub enum Verdict {
 pub fn evaluate(fields: &HeaderMap, validators: &Validators) -> Verdict {
     // Nearly no request is conditional.
     if fields.contains_key(IF_MATCH) {
-        if !any_tag(fields, &IF_MATCH, |tag| tag == validators.etag.as_bytes()) {
+        if !any_tag(fields, &IF_MATCH, |tag| is_same(tag, &validators.etag)) {
             return Verdict::Failed;
         }
-    } else if let Some(date) = date(fields.get(IF_UNMODIFIED_SINCE))
+    } else if let Some(date) = date(fields, &IF_UNMODIFIED_SINCE)
         && validators.modified > date
     {
         return Verdict::Failed;
     }
     if fields.contains_key(IF_NONE_MATCH) {
-        if any_tag(fields, &IF_NONE_MATCH, |tag| weak(tag) == validators.etag.as_bytes()) {
+        if any_tag(fields, &IF_NONE_MATCH, |tag| is_equivalent(tag, &validators.etag)) {
             return Verdict::NotModified;
         }
-    } else if let Some(date) = date(fields.get(IF_MODIFIED_SINCE))
+    } else if let Some(date) = date(fields, &IF_MODIFIED_SINCE)
         && validators.modified <= date
     {
         return Verdict::NotModified;
@@ -51,26 +51,55 @@ pub fn evaluate(fields: &HeaderMap, validators: &Validators) -> Verdict {
 
 /// Whether a Range field counts (RFC 9110, section 13.1.5): the representation is still the one the
 /// client has a part of.
-pub fn range_applies(fields: &HeaderMap, validators: &Validators) -> bool {
-    let Some(value) = fields.get(IF_RANGE) else { return true };
+pub fn range_applies(fields: &HeaderMap, validators: &Validators, now: SystemTime) -> bool {
+    if !fields.contains_key(IF_RANGE) {
+        return true;
+    }
+    let Some(value) = only(fields, &IF_RANGE) else { return false };
     if value.as_bytes().starts_with(b"\"") {
-        return value == validators.etag;
+        return is_same(value.as_bytes(), &validators.etag);
     }
     // A weak tag does not parse as a date, and neither applies.
-    date(Some(value)) == Some(validators.modified)
+    let modified = validators.modified;
+    date(fields, &IF_RANGE) == Some(modified)
+        && now.duration_since(modified).is_ok_and(|age| age >= DATE_IS_STRONG)
 }
 
-fn date(value: Option<&HeaderValue>) -> Option<SystemTime> {
-    httpdate::parse_http_date(value?.to_str().ok()?).ok()
+/// Age from which on Last-Modified is a strong validator (section 8.8.2.2): the file has not changed
+/// again within that second. httpd's number.
+const DATE_IS_STRONG: Duration = Duration::from_secs(60);
+
+/// The value of a field that may be there once. Nothing is made of several.
+pub fn only<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = fields.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
 }
 
-/// The opaque tag without the mark of a weak one.
-fn weak(tag: &[u8]) -> &[u8] {
-    tag.strip_prefix(b"W/").unwrap_or(tag)
+/// A date; several, or what is none, are ignored (sections 13.1.3 and 13.1.4).
+fn date(fields: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
+    httpdate::parse_http_date(only(fields, name)?.to_str().ok()?).ok()
 }
+
+/// The strong comparison (section 8.8.3.2).
+fn is_same(tag: &[u8], etag: &HeaderValue) -> bool {
+    tag == etag.as_bytes() && !tag.starts_with(WEAK)
+}
+
+/// The weak comparison.
+fn is_equivalent(tag: &[u8], etag: &HeaderValue) -> bool {
+    opaque(tag) == opaque(etag.as_bytes())
+}
+
+/// A tag without the mark of a weak one.
+fn opaque(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(WEAK).unwrap_or(tag)
+}
+
+/// The mark of a weak entity tag.
+const WEAK: &[u8] = b"W/";
 
 /// Whether a field holds `*` or a tag that matches.
-fn any_tag(fields: &HeaderMap, name: &http::HeaderName, matches: impl Fn(&[u8]) -> bool) -> bool {
+fn any_tag(fields: &HeaderMap, name: &HeaderName, matches: impl Fn(&[u8]) -> bool) -> bool {
     fields
         .get_all(name)
         .iter()
@@ -120,6 +149,11 @@ mod tests {
         evaluate(&map(fields), &validators())
     }
 
+    /// Of a file that changed a moment ago.
+    fn weak() -> Validators {
+        Validators { etag: HeaderValue::from_static("W/\"a,b\""), ..validators() }
+    }
+
     fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
         fields.iter().map(|(n, v)| (n.parse().unwrap(), HeaderValue::from_static(v))).collect()
     }
@@ -148,12 +182,26 @@ mod tests {
     }
 
     #[test]
+    fn a_weak_tag_matches_weakly_only() {
+        for value in ["\"a,b\"", "W/\"a,b\""] {
+            let verdict = |name| evaluate(&map(&[(name, value)]), &weak());
+            assert_eq!(verdict("if-none-match"), Verdict::NotModified, "{value}");
+            assert_eq!(verdict("if-match"), Verdict::Failed, "{value}");
+            assert!(!range_applies(&map(&[("if-range", value)]), &weak(), later()), "{value}");
+        }
+        assert_eq!(evaluate(&map(&[("if-match", "*")]), &weak()), Verdict::Send);
+    }
+
+    #[test]
     fn dates() {
         assert_eq!(verdict(&[("if-modified-since", SAME)]), Verdict::NotModified);
         assert_eq!(verdict(&[("if-modified-since", EARLIER)]), Verdict::Send);
         assert_eq!(verdict(&[("if-modified-since", "yesterday")]), Verdict::Send);
         assert_eq!(verdict(&[("if-unmodified-since", SAME)]), Verdict::Send);
         assert_eq!(verdict(&[("if-unmodified-since", EARLIER)]), Verdict::Failed);
+        for name in ["if-modified-since", "if-unmodified-since"] {
+            assert_eq!(verdict(&[(name, SAME), (name, EARLIER)]), Verdict::Send, "{name}");
+        }
     }
 
     #[test]
@@ -164,14 +212,29 @@ mod tests {
         assert_eq!(verdict(&both), Verdict::Send);
     }
 
+    fn later() -> SystemTime {
+        validators().modified + DATE_IS_STRONG
+    }
+
     #[test]
     fn if_range() {
-        let applies = |value| range_applies(&map(&[("if-range", value)]), &validators());
-        assert!(range_applies(&HeaderMap::new(), &validators()));
+        let applies = |value| range_applies(&map(&[("if-range", value)]), &validators(), later());
+        assert!(range_applies(&HeaderMap::new(), &validators(), later()));
         assert!(applies("\"a,b\""));
         assert!(applies(SAME));
         for value in ["\"x\"", "W/\"a,b\"", EARLIER, "nonsense"] {
             assert!(!applies(value), "{value}");
         }
+        let twice = map(&[("if-range", SAME), ("if-range", SAME)]);
+        assert!(!range_applies(&twice, &validators(), later()));
+    }
+
+    #[test]
+    fn a_date_counts_for_if_range_when_it_is_a_minute_old() {
+        let fields = map(&[("if-range", SAME)]);
+        let applies = |now| range_applies(&fields, &validators(), now);
+        assert!(applies(later()));
+        assert!(!applies(later() - Duration::from_secs(1)));
+        assert!(!applies(validators().modified - Duration::from_secs(1)), "clocks can be wrong");
     }
 }

@@ -4,6 +4,7 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{
@@ -19,6 +20,10 @@ use crate::sys::files::{self, Kind, Lookup, Stamp};
 
 /// Longest file kept in memory, in bytes. Above it the copy into the socket outweighs the look-up.
 pub const SMALL_MAX: u64 = 64 * 1024;
+
+/// Time after a change in which a file can change again without its times showing it: clocks of file
+/// systems go in steps, some of a second. httpd's entity tags are weak for as long.
+const SETTLES_AFTER: Duration = Duration::from_secs(1);
 
 /// Where and how to look for a file.
 #[derive(Clone, Copy, Debug)]
@@ -47,19 +52,34 @@ pub enum Missing {
     WouldBlock,
     /// 404.
     NotFound,
-    /// 403, with the reason for the error log.
-    Forbidden(String),
+    /// 403.
+    Forbidden(Obstacle),
     /// 500, with the reason for the error log.
     Failed(io::Error),
+}
+
+/// Why a file may not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The permissions of the file or of a directory on the way.
+    Permissions,
+    /// A symbolic link where none may be followed, or too many.
+    SymbolicLink,
+    /// A device, pipe or socket.
+    NotAFile,
+    /// A name longer than the file system has.
+    NameTooLong,
 }
 
 impl From<io::Error> for Missing {
     fn from(error: io::Error) -> Self {
         match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR) => Self::NotFound,
-            Some(libc::EACCES | libc::EPERM) => Self::Forbidden(format!("{error}")),
-            Some(libc::ELOOP) => Self::Forbidden("symbolic link not allowed".to_owned()),
-            Some(libc::ENAMETOOLONG | libc::ENXIO) => Self::Forbidden(format!("{error}")),
+            Some(libc::EACCES | libc::EPERM) => Self::Forbidden(Obstacle::Permissions),
+            Some(libc::ELOOP) => Self::Forbidden(Obstacle::SymbolicLink),
+            // Opening a socket, or a device that is not there.
+            Some(libc::ENXIO | libc::ENODEV) => Self::Forbidden(Obstacle::NotAFile),
+            Some(libc::ENAMETOOLONG) => Self::Forbidden(Obstacle::NameTooLong),
             _ => Self::Failed(error),
         }
     }
@@ -71,6 +91,7 @@ impl From<io::Error> for Missing {
 /// See [`Missing`].
 pub fn find(place: Place<'_>, types: &MimeTypes) -> Result<Found, Missing> {
     let may_block = place.lookup.may_block;
+    let now = SystemTime::now();
     let cannot_wait = |error: io::Error| match error {
         error if !may_block && files::would_block(&error) => Missing::WouldBlock,
         error => error.into(),
@@ -81,11 +102,11 @@ pub fn find(place: Place<'_>, types: &MimeTypes) -> Result<Found, Missing> {
     let stamp = files::stamp_of_file(file.as_fd())?;
     match stamp.kind {
         Kind::Directory => Ok(Found::Directory),
-        Kind::Other => Err(Missing::Forbidden("not a regular file".to_owned())),
+        Kind::Other => Err(Missing::Forbidden(Obstacle::NotAFile)),
         Kind::File => {
             let content_type = types.of(place.relative.to_bytes()).cloned();
             let source = read_small(file, &stamp, may_block).map_err(cannot_wait)?;
-            Ok(Found::File(Box::new(Representation::new(stamp, source, content_type))))
+            Ok(Found::File(Box::new(Representation::new(stamp, source, content_type, now))))
         }
     }
 }
@@ -112,6 +133,8 @@ fn read_small(file: OwnedFd, stamp: &Stamp, may_block: bool) -> io::Result<Sourc
 pub struct Representation {
     stamp: Stamp,
     source: Source,
+    /// Any change from now on will show in the stamp.
+    is_settled: bool,
     validators: Validators,
     last_modified: HeaderValue,
     content_length: HeaderValue,
@@ -125,13 +148,23 @@ enum Source {
 }
 
 impl Representation {
-    fn new(stamp: Stamp, source: Source, content_type: Option<HeaderValue>) -> Self {
+    /// `now`: not later than the stamp was taken.
+    fn new(
+        stamp: Stamp,
+        source: Source,
+        content_type: Option<HeaderValue>,
+        now: SystemTime,
+    ) -> Self {
         let (seconds, nanos) = stamp.modified;
         // httpd's `FileETag MTime Size`.
         let micros = i128::from(seconds) * 1_000_000 + i128::from(nanos / 1000);
-        let etag = format!("\"{:x}-{micros:x}\"", stamp.size);
-        let modified = conditional::whole_seconds(seconds);
+        let mark = if settled(stamp.modified, now) { "" } else { "W/" };
+        let etag = format!("{mark}\"{:x}-{micros:x}\"", stamp.size);
+        // Not later than the answer (RFC 9110, section 8.8.2.1).
+        let now_s = now.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let modified = conditional::whole_seconds(seconds.min(now_s.cast_signed()));
         Self {
+            is_settled: settled(stamp.modified, now) && settled(stamp.changed, now),
             validators: Validators { etag: ascii(&etag), modified },
             last_modified: ascii(&httpdate::fmt_http_date(modified)),
             content_length: HeaderValue::from(stamp.size),
@@ -144,7 +177,7 @@ impl Representation {
     /// Whether it may be kept, and how many bytes that takes.
     pub fn small_len(&self) -> Option<usize> {
         match &self.source {
-            Source::Memory(bytes) => Some(bytes.len()),
+            Source::Memory(bytes) => self.is_settled.then_some(bytes.len()),
             Source::File(_) => None,
         }
     }
@@ -184,9 +217,9 @@ impl Representation {
         content: impl FnOnce(std::ops::Range<u64>) -> Content,
     ) -> Response<Content> {
         let verdict = conditional::evaluate(fields, &self.validators);
-        let wanted = match fields.get(RANGE) {
+        let wanted = match conditional::only(fields, &RANGE) {
             Some(field) if *method == Method::GET && verdict == Verdict::Send => {
-                if conditional::range_applies(fields, &self.validators) {
+                if conditional::range_applies(fields, &self.validators, SystemTime::now()) {
                     range::parse(field, self.stamp.size)
                 } else {
                     Wanted::Whole
@@ -238,6 +271,12 @@ impl Representation {
     }
 }
 
+/// Whether a change at `time` is so long ago that the next one will have another time.
+fn settled((seconds, nanos): (i64, u32), now: SystemTime) -> bool {
+    let time = conditional::whole_seconds(seconds) + Duration::from_nanos(nanos.into());
+    now.duration_since(time).is_ok_and(|age| age >= SETTLES_AFTER)
+}
+
 fn slice(bytes: &Bytes, range: std::ops::Range<u64>) -> Bytes {
     let bound = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(bytes.len());
     bytes.slice(bound(range.start)..bound(range.end))
@@ -251,4 +290,53 @@ fn ascii(text: &str) -> HeaderValue {
 /// A path for the system: `None` if it contains NUL.
 pub fn c_path(bytes: Vec<u8>) -> Option<CString> {
     CString::new(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITTEN_S: i64 = 1_600_000_000;
+
+    /// A file written at [`WRITTEN_S`] and a half, its times set afterwards, read at `now`.
+    fn read(modified: (i64, u32), now: SystemTime) -> Representation {
+        let stamp = Stamp {
+            device: (0, 0),
+            inode: 1,
+            size: 1,
+            modified,
+            changed: (WRITTEN_S, 500_000_000),
+            kind: Kind::File,
+        };
+        Representation::new(stamp, Source::Memory(Bytes::from_static(b"x")), None, now)
+    }
+
+    fn at(millis: u64) -> SystemTime {
+        conditional::whole_seconds(WRITTEN_S) + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn what_changed_a_moment_ago_may_change_again_unseen() {
+        let fresh = (WRITTEN_S, 500_000_000);
+        let file = read(fresh, at(1_499));
+        assert_eq!(file.validators.etag, "W/\"1-5af3107aba120\"");
+        assert_eq!(file.small_len(), None);
+        let file = read(fresh, at(1_500));
+        assert_eq!(file.validators.etag, "\"1-5af3107aba120\"");
+        assert_eq!(file.small_len(), Some(1));
+    }
+
+    #[test]
+    fn a_time_that_was_set_does_not_hide_a_change() {
+        let file = read((1, 0), at(1_000));
+        assert_eq!(file.validators.etag, "\"1-f4240\"");
+        assert_eq!(file.small_len(), None);
+    }
+
+    #[test]
+    fn last_modified_is_never_in_the_future() {
+        let file = read((WRITTEN_S + 1_000, 0), at(1_700));
+        assert_eq!(file.last_modified, "Sun, 13 Sep 2020 12:26:41 GMT");
+        assert_eq!(file.small_len(), None, "the next answer has another time");
+    }
 }

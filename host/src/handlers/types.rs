@@ -33,11 +33,14 @@ impl MimeTypes {
         Self { by_extension }
     }
 
-    /// The type of a path by its last extension, in any case.
+    /// The type of a path by the last of its extensions that has one, in any case: as with httpd,
+    /// `a.html.bak` is what `a.html` is. The name itself, with the dots it begins with, is none.
     pub fn of(&self, path: &[u8]) -> Option<&HeaderValue> {
         let name = path.rsplit(|&b| b == b'/').next()?;
-        let dot = name.iter().rposition(|&b| b == b'.')?;
-        self.by_extension.get(&name.get(dot + 1..)?.to_ascii_lowercase())
+        let start = name.iter().position(|&b| b != b'.')?;
+        let mut words = name.get(start..)?.split(|&b| b == b'.');
+        words.next();
+        words.rev().find_map(|word| self.by_extension.get(&word.to_ascii_lowercase()))
     }
 }
 
@@ -46,13 +49,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn by_last_extension_in_any_case() {
+    fn by_the_last_known_extension_in_any_case() {
         let types =
             MimeTypes::parse("# comment\ntext/html html htm # more\napplication/gzip gz\n\n");
-        assert_eq!(types.of(b"/a/b.HTML").unwrap(), "text/html");
-        assert_eq!(types.of(b"x.tar.gz").unwrap(), "application/gzip");
-        for path in [&b"html"[..], b"/a.html/b", b"a.", b"", b"a.txt"] {
-            assert!(types.of(path).is_none());
+        for (path, wanted) in [
+            ("/a/b.HTML", "text/html"),
+            ("x.tar.gz", "application/gzip"),
+            ("x.gz.html", "text/html"),
+            ("x.html.bak", "text/html"),
+            ("x.html.", "text/html"),
+            (".x.html", "text/html"),
+        ] {
+            assert_eq!(types.of(path.as_bytes()).unwrap(), wanted, "{path}");
+        }
+        for path in ["html", ".html", "..html", "/a.html/b", "a.", "", ".", "a.txt"] {
+            assert!(types.of(path.as_bytes()).is_none(), "{path}");
         }
     }
 

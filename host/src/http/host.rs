@@ -6,7 +6,8 @@ use http::{HeaderMap, StatusCode, Uri, Version};
 /// The host named by a request, with its port as written; `None` if it names none (HTTP/1.0).
 ///
 /// # Errors
-/// 400: no Host field in HTTP/1.1, more than one, or one that is not a host.
+/// 400: in HTTP/1.1 no Host field or one without a host where the target names none, more than one
+/// field, or one that is not a host.
 pub(super) fn named<'a>(
     version: Version,
     uri: &'a Uri,
@@ -22,10 +23,16 @@ pub(super) fn named<'a>(
         None => None,
     };
     // The absolute form wins over the field (section 3.2.2).
-    match uri.authority() {
-        Some(authority) => checked(authority.as_str().as_bytes()).map(Some),
-        None => Ok(field),
+    let named = match uri.authority() {
+        Some(authority) => Some(checked(authority.as_str().as_bytes())?),
+        None => field,
+    };
+    // RFC 9110, section 4.2.1: without a host an http URI is invalid.
+    let is_empty = |host: &str| host.is_empty() || host.starts_with(':');
+    if version >= Version::HTTP_11 && named.is_some_and(is_empty) {
+        return Err(StatusCode::BAD_REQUEST);
     }
+    Ok(named)
 }
 
 /// `name`, `name:port` or `[v6]:port`, in characters a name or address can have.
@@ -43,8 +50,8 @@ fn checked(host: &[u8]) -> Result<&str, StatusCode> {
         Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
         None => {
             name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
-                && !name.starts_with('.')
                 && !name.contains("..")
+                && name != "."
         }
     };
     if valid_name && valid_port { Ok(text) } else { Err(bad) }
@@ -76,19 +83,24 @@ mod tests {
         assert_eq!(named_by(v11, "/", &["a.example:80"]), Ok(Some("a.example:80".into())));
         assert_eq!(named_by(v11, "/", &[]), Err(400));
         assert_eq!(named_by(v11, "/", &["a", "a"]), Err(400));
+        assert_eq!(named_by(v11, "/", &[""]), Err(400));
+        assert_eq!(named_by(v11, "/", &[":80"]), Err(400));
+        assert_eq!(named_by(v11, "http://b.example/", &[""]), Ok(Some("b.example".into())));
         assert_eq!(named_by(v11, "http://b.example/", &[]), Err(400));
         assert_eq!(named_by(v11, "http://b.example/", &["a"]), Ok(Some("b.example".into())));
         assert_eq!(named_by(Version::HTTP_10, "/", &[]), Ok(None));
+        assert_eq!(named_by(Version::HTTP_10, "/", &[""]), Ok(Some(String::new())));
     }
 
     #[test]
     fn syntax() {
-        for good in ["", "localhost", "127.0.0.1:8080", "[::1]", "[::1]:8080", "a_b.example.", "a:"]
+        for good in
+            ["", "localhost", "127.0.0.1:8080", "[::1]", "[::1]:8080", "a_b.example.", "a:", ".a"]
         {
             assert!(checked(good.as_bytes()).is_ok(), "{good}");
         }
         for bad in
-            ["a b", "a/b", "a:b", "a:99999", "a:0", "[::1", "::1", "a..b", ".a", "a\\b", "a@b"]
+            ["a b", "a/b", "a:b", "a:99999", "a:0", "[::1", "::1", "a..b", ".", "a\\b", "a@b"]
         {
             assert!(checked(bad.as_bytes()).is_err(), "{bad}");
         }

@@ -5,6 +5,7 @@
 pub mod access;
 mod cache;
 mod host;
+mod lookup;
 pub mod options;
 mod page;
 mod record;

@@ -16,16 +16,23 @@ pub(super) fn error(status: StatusCode) -> Response<Content> {
 
 /// 405, with the methods there are.
 pub(super) fn method_not_allowed() -> Response<Content> {
-    let mut response = error(StatusCode::METHOD_NOT_ALLOWED);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(ALLOWED));
-    response
+    with_methods(error(StatusCode::METHOD_NOT_ALLOWED))
+}
+
+/// 501, with the methods there are.
+pub(super) fn not_implemented() -> Response<Content> {
+    with_methods(error(StatusCode::NOT_IMPLEMENTED))
 }
 
 /// 200 to OPTIONS, with the methods there are.
 pub(super) fn options() -> Response<Content> {
     let mut response = Response::new(Content::Empty);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(ALLOWED));
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    with_methods(response)
+}
+
+fn with_methods(mut response: Response<Content>) -> Response<Content> {
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(ALLOWED));
     response
 }
 
@@ -40,15 +47,29 @@ pub(super) fn moved(location: &str) -> Response<Content> {
     response
 }
 
+/// Gives the refusal of a handler its page; handlers know none.
+pub(super) fn complete(response: &mut Response<Content>) {
+    let status = response.status();
+    if status.is_client_error() && response.body().is_empty() {
+        fill(response, sentence(status));
+    }
+}
+
 fn page(status: StatusCode, text: &str) -> Response<Content> {
+    let mut response = Response::new(Content::Empty);
+    *response.status_mut() = status;
+    fill(&mut response, text);
+    response
+}
+
+fn fill(response: &mut Response<Content>, text: &str) {
+    let status = response.status();
     let (code, reason) = (status.as_u16(), status.canonical_reason().unwrap_or("Error"));
     let body = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
          <title>{code} {reason}</title></head>\n<body>\n<h1>{reason}</h1>\n<p>{text}</p>\n\
          </body>\n</html>\n"
     );
-    let mut response = Response::new(Content::Empty);
-    *response.status_mut() = status;
     let fields = response.headers_mut();
     fields.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -56,7 +77,6 @@ fn page(status: StatusCode, text: &str) -> Response<Content> {
         fields.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     *response.body_mut() = Content::Bytes(Bytes::from(body));
-    response
 }
 
 /// After these the connection is closed, as by httpd: where a request ends is not sure, or the server
@@ -125,6 +145,20 @@ mod tests {
         assert_eq!(response.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
         let len = response.headers()[CONTENT_LENGTH].to_str().unwrap().parse::<usize>().unwrap();
         assert_eq!(text(response).len(), len);
+    }
+
+    #[test]
+    fn only_a_refusal_without_a_page_gets_one() {
+        let mut response = Response::new(Content::Empty);
+        *response.status_mut() = StatusCode::PRECONDITION_FAILED;
+        complete(&mut response);
+        assert!(text(response).contains("<h1>Precondition Failed</h1>"));
+        for status in [StatusCode::OK, StatusCode::NOT_MODIFIED] {
+            let mut response = Response::new(Content::Empty);
+            *response.status_mut() = status;
+            complete(&mut response);
+            assert!(response.body().is_empty(), "{status}");
+        }
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Record {
     }
 
     fn write(&self) {
-        let target = self.uri.to_string();
+        let target = without_password(&self.uri);
         for (log, fields) in self.site.access_logs.iter().zip(&self.fields) {
             log.log(&Entry {
                 client: self.client.peer,
@@ -85,6 +85,17 @@ impl Record {
                 fields,
             });
         }
+    }
+}
+
+/// The target as the client wrote it, but for a password, which a log must not spread.
+fn without_password(uri: &Uri) -> String {
+    let target = uri.to_string();
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    match user.split_once(':') {
+        Some((_, password)) => target.replacen(&format!(":{password}@"), ":XXXXXXXX@", 1),
+        None => target,
     }
 }
 
@@ -170,6 +181,25 @@ impl Drop for Body {
     fn drop(&mut self) {
         if let Some(record) = self.record.take() {
             record.write();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_logged() {
+        for (target, logged) in [
+            ("/a?b=c:d@e", "/a?b=c:d@e"),
+            ("http://h/a", "http://h/a"),
+            ("http://user@h/", "http://user@h/"),
+            ("http://user:secret@h:80/a?b", "http://user:XXXXXXXX@h:80/a?b"),
+            ("http://user:a:b@h/", "http://user:XXXXXXXX@h/"),
+            ("http://user:@h/", "http://user:XXXXXXXX@h/"),
+        ] {
+            assert_eq!(without_password(&target.parse().unwrap()), logged);
         }
     }
 }

@@ -49,7 +49,7 @@ impl Sections {
     pub(super) fn new(outside: Settings, mut sections: Vec<Section>) -> Self {
         // Stable: directories of equal length stay in file order.
         sections.sort_by_key(|section| match section.kind {
-            SectionKind::Directory => (0, trimmed(&section.pattern).len()),
+            SectionKind::Directory => (0, section.pattern.len()),
             SectionKind::Location => (1, 0),
         });
         Self { outside, sections, resolved: RwLock::default() }
@@ -79,15 +79,11 @@ impl Sections {
     }
 }
 
-fn trimmed(pattern: &str) -> &str {
-    pattern.trim_end_matches('/')
-}
-
-/// Whether `path` is the section's path or lies below it: `/a` covers `/a` and `/a/b`, not `/ab`.
+/// Whether `path` is the section's path or lies below it: `/a` covers `/a` and `/a/b`, not `/ab`;
+/// `/a/` covers `/a/` and `/a/b`, not `/a` (httpd's `<Location>`).
 fn contains(pattern: &str, path: &[u8]) -> bool {
-    match path.strip_prefix(trimmed(pattern).as_bytes()) {
-        Some(rest) => rest.is_empty() || rest.first() == Some(&b'/'),
-        // "/a/" covers the directory itself, which a URL may name without the slash.
+    match path.strip_prefix(pattern.as_bytes()) {
+        Some(rest) => pattern.ends_with('/') || rest.is_empty() || rest.first() == Some(&b'/'),
         None => false,
     }
 }
@@ -103,7 +99,8 @@ mod tests {
             ("/", "/x", true),
             ("/a", "/a", true),
             ("/a", "/a/b", true),
-            ("/a/", "/a", true),
+            ("/a/", "/a/", true),
+            ("/a/", "/a", false),
             ("/a/", "/a/b", true),
             ("/a", "/ab", false),
             ("/a/b", "/a", false),

@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 
 use http::StatusCode;
+use percent_encoding::AsciiSet;
 
 /// The decoded path of a request: begins with `/`, has no `.` or `..` segments, no `//` and no NUL.
 /// Bytes, because file names are.
 ///
 /// # Errors
-/// - 400: does not begin with `/`, climbs above the root, holds a broken escape or NUL (RFC 3986,
-///   section 2.1).
-/// - 404: holds an encoded slash (httpd's `AllowEncodedSlashes Off`).
+/// - 400: does not begin with `/`, climbs above the root, holds a broken escape (RFC 3986, section
+///   2.1).
+/// - 404: holds an encoded slash (httpd's `AllowEncodedSlashes Off`) or NUL, which no file name has.
 pub(super) fn decode(path: &str) -> Result<Cow<'_, [u8]>, StatusCode> {
     let bytes = path.as_bytes();
     if bytes.first() != Some(&b'/') {
@@ -31,6 +32,7 @@ fn is_plain(bytes: &[u8]) -> bool {
 
 fn unescape(bytes: &[u8]) -> Result<Vec<u8>, StatusCode> {
     let mut decoded = Vec::with_capacity(bytes.len());
+    let mut names_nothing = false;
     let mut rest = bytes;
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
@@ -44,14 +46,39 @@ fn unescape(bytes: &[u8]) -> Result<Vec<u8>, StatusCode> {
         };
         let (Some(high), Some(low)) = (high, low) else { return Err(StatusCode::BAD_REQUEST) };
         match high << 4 | low {
-            0 => return Err(StatusCode::BAD_REQUEST),
-            b'/' => return Err(StatusCode::NOT_FOUND),
+            0 | b'/' => names_nothing = true,
             byte => decoded.push(byte),
         }
         rest = after;
     }
-    Ok(decoded)
+    // Not before: a broken escape further on makes it a bad request.
+    if names_nothing { Err(StatusCode::NOT_FOUND) } else { Ok(decoded) }
 }
+
+/// The path as it stands in a URL.
+pub(super) fn encode(path: &[u8]) -> impl std::fmt::Display {
+    percent_encoding::percent_encode(path, ENCODED)
+}
+
+/// What httpd encodes: everything but letters, digits and ``$-_.+!*'(),:@&=/~``.
+const ENCODED: &AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+    .remove(b'$')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'+')
+    .remove(b'!')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b',')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'&')
+    .remove(b'=')
+    .remove(b'/')
+    .remove(b'~');
 
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|n| u8::try_from(n).ok())
@@ -132,13 +159,23 @@ mod tests {
             ("/%", 400),
             ("/%4", 400),
             ("/%zz", 400),
-            ("/%00", 400),
-            ("/a%00.html", 400),
+            ("/%00", 404),
+            ("/a%00.html", 404),
             ("/%2e%2e%2fetc", 404),
             ("/a%2Fb", 404),
+            ("/a%2Fb%zz", 400),
+            ("/%00%", 400),
         ] {
             assert_eq!(decode(path).unwrap_err().as_u16(), status, "{path}");
         }
+    }
+
+    #[test]
+    fn encoding() {
+        let encoded = |path: &[u8]| encode(path).to_string();
+        assert_eq!(encoded(b"/a b/%\"<>;?#"), "/a%20b/%25%22%3C%3E%3B%3F%23");
+        assert_eq!(encoded("/é\r\n".as_bytes()), "/%C3%A9%0D%0A");
+        assert_eq!(encoded(b"/a-b_c.d~e+f,g:h@i&j=k"), "/a-b_c.d~e+f,g:h@i&j=k");
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Once, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::env_logger::fmt::Formatter;
-use ::log::kv::{Key, ToValue, Value};
+use ::log::kv::{Key, ToValue};
 use ::log::{Log, Metadata, Record};
 
 use super::level::Level;
@@ -158,8 +159,24 @@ pub fn enabled(level: Level, path: &str) -> bool {
 
 /// Writes a line. `code` may be empty.
 pub fn emit(level: Level, path: &str, code: &str, text: fmt::Arguments<'_>) {
+    emit_about(None, level, path, code, text);
+}
+
+/// Writes a line about what a client did.
+pub fn emit_about(
+    client: Option<SocketAddr>,
+    level: Level,
+    path: &str,
+    code: &str,
+    text: fmt::Arguments<'_>,
+) {
     let number = level.number();
-    let values = [("level", number.to_value()), ("code", code.to_value())];
+    let client = client.map(|client| client.to_string()).unwrap_or_default();
+    let values = [
+        ("level", number.to_value()),
+        ("client", client.as_str().to_value()),
+        ("code", code.to_value()),
+    ];
     let record =
         Record::builder().level(level.facade()).target(path).args(text).key_values(&values).build();
     ::log::logger().log(&record);
@@ -180,7 +197,7 @@ fn module_name(path: &str) -> &str {
     }
 }
 
-/// `[Sat Nov 21 06:54:00.123456 2026] [http:warn] [pid 7:tid 8] AH00128: text`.
+/// `[Sat Nov 21 06:54:00.123456 2026] [http:warn] [pid 7:tid 8] [client 127.0.0.1:5] AH00128: text`.
 fn write_line(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let t = clock::local_time(i64::try_from(now.as_secs()).unwrap_or(0));
@@ -198,11 +215,18 @@ fn write_line(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
         module_name(record.target()),
         level_of(record),
     )?;
-    let code = record.key_values().get(Key::from("code"));
-    if let Some(code) = code.as_ref().and_then(Value::to_borrowed_str).filter(|c| !c.is_empty()) {
+    if let Some(client) = word_of(record, "client") {
+        write!(out, "[client {client}] ")?;
+    }
+    if let Some(code) = word_of(record, "code") {
         write!(out, "{code}: ")?;
     }
     writeln!(out, "{}", OneLine(record.args()))
+}
+
+fn word_of<'a>(record: &'a Record<'_>, key: &str) -> Option<&'a str> {
+    let value = record.key_values().get(Key::from(key))?;
+    value.to_borrowed_str().filter(|word| !word.is_empty())
 }
 
 /// A message on one line: line breaks and control characters cannot forge another entry.

@@ -347,7 +347,7 @@ fn bytes_that_are_no_text() {
         let wanted = error_in("more.conf", line, "this is not UTF-8", source, caret);
         assert!(status == 1 && stderr.contains(&wanted), "{wanted}\nin\n{stderr}");
     }
-    let (status, stderr) = Conf::of(Mpm::Event, "Listen 8\00").check();
+    let (status, stderr) = Conf::of(Mpm::Event, "Listen 8\x000").check();
     assert!(status == 1 && stderr.contains("Port must be specified\n    3 | Listen 8\u{fffd}0\n"));
 }
 

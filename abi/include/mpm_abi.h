@@ -813,7 +813,11 @@ typedef struct mpm_host_api {
                          uint32_t flags);
     /* This child can serve. Tags: C. */
     void (*child_ready)(mpm_host *host);
-    /* This child will take no more connections. Tags: C. */
+    /*
+     This child will take no more connections: stop watching the listeners first. The host closes
+     them in this process (their numbers stay taken, by something else), and accept answers
+     E_AGAIN. Tags: C.
+     */
     void (*child_stopping)(mpm_host *host);
     /*
      Waits for the next event in the parent, at most timeout_ns (NEVER =
@@ -1017,7 +1021,8 @@ typedef struct mpm_ops {
     int32_t (*prepare)(mpm_inst *inst, struct mpm_plan *plan, struct mpm_err *err);
     /*
      Body of the parent: starts children, reaps them, returns on a stop or restart with why set
-     to WHY_…. The host stops what is left afterwards. Starts no threads.
+     to WHY_…. The host stops what is left afterwards. Starts no threads. After a restart that
+     could not be made it is called again, with the children that are there (child_get).
 
      Optional; without it the host forks one child and calls child_main(0). Tags: P.
      Errors: any = WHY_FAILED.

@@ -114,7 +114,9 @@ pub struct HostApi {
     >,
     /// This child can serve. Tags: `C`.
     pub child_ready: Option<unsafe extern "C" fn(host: *mut Host)>,
-    /// This child will take no more connections. Tags: `C`.
+    /// This child will take no more connections: stop watching the listeners first. The host closes
+    /// them in this process (their numbers stay taken, by something else), and `accept` answers
+    /// `E_AGAIN`. Tags: `C`.
     pub child_stopping: Option<unsafe extern "C" fn(host: *mut Host)>,
     /// Waits for the next event in the parent, at most `timeout_ns` ([`NEVER`](crate::NEVER) =
     /// until there is one). Tags: `P` in `run`. Errors: `E_SYS`.

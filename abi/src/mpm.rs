@@ -92,7 +92,8 @@ pub struct Ops {
     pub prepare:
         Option<unsafe extern "C" fn(inst: *mut Inst, plan: *mut Plan, err: *mut Err) -> i32>,
     /// Body of the parent: starts children, reaps them, returns on a stop or restart with `why` set
-    /// to `WHY_…`. The host stops what is left afterwards. Starts no threads.
+    /// to `WHY_…`. The host stops what is left afterwards. Starts no threads. After a restart that
+    /// could not be made it is called again, with the children that are there (`child_get`).
     ///
     /// Optional; without it the host forks one child and calls `child_main(0)`. Tags: `P`.
     /// Errors: any = `WHY_FAILED`.

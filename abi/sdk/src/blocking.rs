@@ -1,44 +1,81 @@
 //! Serving with a thread per connection: the loop that prefork and worker share.
 
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use crate::error::Error;
 use crate::host::Child;
 use crate::listeners::{ListenerWait, Ready};
 
-/// How many threads of a child serve, and how many of them are busy.
+/// How many threads of a child serve, how many of them are busy, and how many wait for connections.
 #[derive(Debug)]
 pub struct Gauge {
     child: Child,
     threads: u32,
     busy: AtomicU32,
+    stopped: AtomicBool,
+    waiting: Mutex<u32>,
+    nobody_waits: Condvar,
 }
 
 impl Gauge {
     /// A gauge for a child that serves with `threads` threads.
     pub fn new(child: Child, threads: u32) -> Self {
-        let gauge = Self { child, threads, busy: AtomicU32::new(0) };
-        gauge.publish(0, true);
+        let gauge = Self {
+            child,
+            threads,
+            busy: AtomicU32::new(0),
+            stopped: AtomicBool::new(false),
+            waiting: Mutex::new(0),
+            nobody_waits: Condvar::new(),
+        };
+        gauge.publish(0);
         gauge
     }
 
-    /// The child accepts no more.
+    /// The child accepts no more. The threads have been told to stop: those that wait for connections
+    /// may have been woken by one, and take it before this returns.
     pub fn stop_accepting(&self) {
-        self.publish(self.busy.load(Ordering::Relaxed), false);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        while *waiting > 0 {
+            waiting = self.nobody_waits.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(waiting);
+        self.stopped.store(true, Ordering::Relaxed);
+        self.publish(self.busy.load(Ordering::Relaxed));
         self.child.stopping();
     }
 
-    fn publish(&self, busy: u32, accepting: bool) {
+    fn publish(&self, busy: u32) {
+        let accepting = !self.stopped.load(Ordering::Relaxed);
         self.child.report(self.threads.saturating_sub(busy), busy, busy, accepting);
     }
 
     fn enter(&self) {
-        self.publish(self.busy.fetch_add(1, Ordering::Relaxed) + 1, true);
+        self.publish(self.busy.fetch_add(1, Ordering::Relaxed) + 1);
     }
 
     fn leave(&self) {
-        self.publish(self.busy.fetch_sub(1, Ordering::Relaxed) - 1, true);
+        self.publish(self.busy.fetch_sub(1, Ordering::Relaxed) - 1);
+    }
+
+    /// While the answer lives, the calling thread waits for connections.
+    fn wait(&self) -> Waiting<'_> {
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Waiting(self)
+    }
+}
+
+struct Waiting<'a>(&'a Gauge);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        *waiting -= 1;
+        if *waiting == 0 {
+            self.0.nobody_waits.notify_all();
+        }
     }
 }
 
@@ -51,20 +88,31 @@ pub struct Place {
     pub thread: u32,
 }
 
-/// Accepts and serves one connection after the other, until `stop` is readable.
+/// What ends a thread's serving.
+#[derive(Clone, Copy, Debug)]
+pub enum Until<'a> {
+    /// An order to the child: the thread is the only one and hears orders itself.
+    Told,
+    /// This descriptor becomes readable, and stays so.
+    Raised(BorrowedFd<'a>),
+}
+
+impl Until<'_> {
+    fn is_told(self) -> bool {
+        matches!(self, Self::Told)
+    }
+}
+
+/// Accepts and serves one connection after the other, until told otherwise.
 ///
 /// # Errors
 /// `E_SYS`: the thread cannot wait or accept any more; the child should leave.
-pub fn serve(child: Child, place: Place, stop: BorrowedFd<'_>, gauge: &Gauge) -> Result<(), Error> {
-    let mut wait = ListenerWait::new(child, stop)?;
-    loop {
-        let listener = match wait.wait()? {
-            Ready::Stop => return Ok(()),
-            Ready::Listener(listener) => listener,
-        };
-        let Some(accepted) = wait.accept(listener)? else {
-            continue;
-        };
+pub fn serve(child: Child, place: Place, until: Until<'_>, gauge: &Gauge) -> Result<(), Error> {
+    let stop = match until {
+        Until::Told => child.control()?,
+        Until::Raised(stop) => stop,
+    };
+    let serve_one = |accepted| {
         gauge.enter();
         // The token is never used: `drive` serves wakes itself.
         let served = child
@@ -73,6 +121,25 @@ pub fn serve(child: Child, place: Place, stop: BorrowedFd<'_>, gauge: &Gauge) ->
         gauge.leave();
         if let Err(error) = served {
             log::warn!("connection dropped: {error}");
+        }
+    };
+    let mut wait = ListenerWait::new(child, stop)?;
+    loop {
+        let waiting = gauge.wait();
+        match wait.wait()? {
+            Ready::Listener(listener) => {
+                let accepted = wait.accept(listener)?;
+                drop(waiting);
+                accepted.map(serve_one);
+            }
+            // What came over the control channel was for the host.
+            Ready::Stop if until.is_told() && child.control_next().is_none() => {}
+            Ready::Stop => {
+                let last = wait.finish()?;
+                drop(waiting);
+                last.into_iter().for_each(serve_one);
+                return Ok(());
+            }
         }
     }
 }

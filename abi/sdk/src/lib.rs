@@ -3,7 +3,7 @@
 //! An MPM is a `cdylib` crate with one type that implements [`Mpm`] and one [`declare_mpm!`]:
 //!
 //! ```
-//! use mpm_sdk::blocking::{Gauge, Place, serve};
+//! use mpm_sdk::blocking::{Gauge, Place, Until, serve};
 //! use mpm_sdk::pool::{self, Limits};
 //! use mpm_sdk::{Child, DirectiveCall, Error, Host, Mpm, Parent, Plan, Why, abi};
 //!
@@ -27,10 +27,9 @@
 //!         pool::run(parent, Limits { start: 2, max: 2 })
 //!     }
 //!     fn child_main(&self, child: Child, slot: u32) -> i32 {
-//!         let Ok(control) = child.control() else { return abi::CHILD_INIT };
 //!         let gauge = Gauge::new(child, 1);
 //!         child.ready();
-//!         match serve(child, Place { slot, thread: 0 }, control, &gauge) {
+//!         match serve(child, Place { slot, thread: 0 }, Until::Told, &gauge) {
 //!             Ok(()) => abi::CHILD_OK,
 //!             Err(_) => abi::CHILD_SICK,
 //!         }

@@ -111,6 +111,24 @@ impl ListenerWait {
         }
     }
 
+    /// Waits no more. A connection that came last may have woken this thread alone, so it is taken:
+    /// nobody else would see it before the next one comes.
+    ///
+    /// # Errors
+    /// `E_SYS`: a listener is broken.
+    pub fn finish(self) -> Result<Vec<crate::Accepted>, Error> {
+        let Self { child, epoll, listeners, .. } = self;
+        // From here on connections wake others.
+        drop(epoll);
+        let mut last = Vec::new();
+        for listener in &listeners {
+            if let Readiness::Accepted(accepted) = child.accept(listener.index, true)? {
+                last.push(accepted);
+            }
+        }
+        Ok(last)
+    }
+
     /// How long to wait; ends a pause that is over.
     fn timeout_ms(&mut self) -> Result<i32, Error> {
         let Some(until) = self.paused_until else {

@@ -68,6 +68,16 @@ impl Pool {
         }
     }
 
+    /// A child that is there already: the host calls `run` again after a restart that could not be
+    /// made.
+    pub fn found(&mut self, slot: u32, is_ready: bool) {
+        if is_ready {
+            self.ready(slot);
+        } else {
+            self.started(slot);
+        }
+    }
+
     /// What to do at `now_ns`.
     pub fn next(&self, now_ns: u64) -> Action {
         if !self.proven && self.failures >= HOPELESS_AFTER {
@@ -127,6 +137,11 @@ impl Pool {
 /// `E_SYS`: the parent cannot wait any more.
 pub fn run(parent: &mut Parent, limits: Limits) -> Result<Why, Error> {
     let mut pool = Pool::new(limits);
+    for slot in 0..limits.max {
+        if let Some(child) = parent.child(slot).filter(|child| child.exists) {
+            pool.found(slot, child.ready);
+        }
+    }
     loop {
         let now = parent.host().now();
         let timeout = match pool.next(now) {
@@ -191,6 +206,15 @@ mod tests {
         pool.ready(1);
         pool.exited(0, Exit::Signal(9), 5 * MS);
         assert_eq!(pool.next(5 * MS), Action::Spawn(0));
+    }
+
+    #[test]
+    fn counts_children_that_are_there() {
+        let mut pool = Pool::new(Limits { start: 3, max: 4 });
+        pool.found(1, true);
+        pool.found(2, false);
+        assert_eq!(fill(&mut pool, 0), [0]);
+        assert_eq!(pool.next(0), Action::Wait(None));
     }
 
     #[test]

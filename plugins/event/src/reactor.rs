@@ -164,22 +164,28 @@ impl Reactor {
                     self.order = Order::Stop;
                     return Ok(());
                 }
-                ChildEvent::Drain if self.order == Order::Serve => self.begin_drain(),
+                ChildEvent::Drain if self.order == Order::Serve => self.begin_drain()?,
                 ChildEvent::Drain => {}
             }
         }
         Ok(())
     }
 
-    fn begin_drain(&mut self) {
-        self.order = Order::Drain;
+    fn begin_drain(&mut self) -> Result<(), Error> {
         self.unwatch_listeners();
+        // A connection that came last may have woken this child alone: nobody else would see it
+        // before the next one comes.
+        for listener in self.listeners.clone() {
+            self.accept(listener)?;
+        }
+        self.order = Order::Drain;
         self.paused_until = None;
         self.child.stopping();
         self.report();
         for token in self.table.tokens() {
             self.deliver(token, EV_STOPPING);
         }
+        Ok(())
     }
 
     fn watch_listeners(&self) -> Result<(), Error> {

@@ -13,7 +13,7 @@ use mpm_sdk::abi::version::{
     FLAG_POSIX,
 };
 use mpm_sdk::abi::{CHILD_OK, CHILD_SICK};
-use mpm_sdk::blocking::{self, Gauge, Place};
+use mpm_sdk::blocking::{self, Gauge, Place, Until};
 use mpm_sdk::declare::{int, old_name};
 use mpm_sdk::limits::{Bound, at_least_one, bounded};
 use mpm_sdk::pool::{self, Limits};
@@ -71,13 +71,10 @@ impl Mpm for Prefork {
     fn child_main(&self, child: Child, slot: u32) -> i32 {
         // The one thread serves and hears orders: whatever the order, what it holds is finished by
         // the time it sees it.
-        let served = child.control().and_then(|control| {
-            let gauge = Gauge::new(child, 1);
-            child.ready();
-            let served = blocking::serve(child, Place { slot, thread: 0 }, control, &gauge);
-            gauge.stop_accepting();
-            served
-        });
+        let gauge = Gauge::new(child, 1);
+        child.ready();
+        let served = blocking::serve(child, Place { slot, thread: 0 }, Until::Told, &gauge);
+        gauge.stop_accepting();
         match served {
             Ok(()) => CHILD_OK,
             Err(error) => {

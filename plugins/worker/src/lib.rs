@@ -11,7 +11,7 @@ use mpm_sdk::abi::version::{
     FLAG_GRACEFUL, FLAG_POSIX, FLAG_THREADS,
 };
 use mpm_sdk::abi::{CHILD_OK, CHILD_SICK};
-use mpm_sdk::blocking::{self, Gauge, Place};
+use mpm_sdk::blocking::{self, Gauge, Place, Until};
 use mpm_sdk::pool;
 use mpm_sdk::signal::{StopSignal, wait_readable};
 use mpm_sdk::threaded::{DIRECTIVES, Threaded, wait_for_either};
@@ -78,7 +78,7 @@ fn serve(child: Child, slot: u32, threads: u32) -> Result<(), Error> {
         let (stop, gauge) = (Arc::clone(&stop), Arc::clone(&gauge));
         pool.push(child.spawn(&format!("worker-{thread}"), 0, move || {
             use std::os::fd::AsFd;
-            if let Err(error) = blocking::serve(child, place, stop.as_fd(), &gauge) {
+            if let Err(error) = blocking::serve(child, place, Until::Raised(stop.as_fd()), &gauge) {
                 log::error!("thread {thread} of slot {slot} ends: {error}");
             }
         })?);
@@ -93,8 +93,8 @@ fn serve(child: Child, slot: u32, threads: u32) -> Result<(), Error> {
             Some(ChildEvent::Drain) => break,
         }
     }
-    gauge.stop_accepting();
     stop.raise();
+    gauge.stop_accepting();
     drain(child, pool)
 }
 

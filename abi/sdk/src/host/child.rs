@@ -77,7 +77,8 @@ impl Child {
         let _ = call!(&self.host, child_ready);
     }
 
-    /// This child will take no more connections.
+    /// This child will take no more connections: stop watching the listeners first. The host closes
+    /// them in this process; [`Child::accept`] finds nothing from now on.
     pub fn stopping(&self) {
         let _ = call!(&self.host, child_stopping);
     }

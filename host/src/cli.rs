@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::server::{Action, Invocation};
+use crate::server::{Action, Invocation, Signal};
 
 /// What a command line leads to.
 #[derive(Debug)]
@@ -29,13 +29,6 @@ pub fn parse(args: impl IntoIterator<Item = std::ffi::OsString>) -> Parsed {
     if matches.get_flag("usage") {
         let mut command = command();
         let _ = write!(std::io::stderr(), "{}", command.render_help());
-        return Parsed::Exit(1);
-    }
-    if matches.get_one::<String>("signal").is_some() {
-        let _ = writeln!(
-            std::io::stderr(),
-            "gearbox: -k is not supported yet; stop a server with: kill -TERM $(cat PIDFILE)"
-        );
         return Parsed::Exit(1);
     }
     let mut defines = matches.get_many::<String>("define").into_iter().flatten();
@@ -82,7 +75,8 @@ fn command() -> Command {
                 "NAME",
                 "define a name for <IfDefine> and ${NAME}; FOREGROUND: do not detach",
             )),
-            value("signal", 'k', "ACTION", "start, stop, restart, graceful (not supported yet)"),
+            value("signal", 'k', "ACTION", "ask this of the server that runs; start: start one")
+                .value_parser(SIGNALS.map(|(name, _)| name)),
             flag("version", 'v', "show the version"),
             flag("version-long", 'V', "show the version, the MPM and compile settings"),
             flag("compiled-in", 'l', "list the modules compiled in"),
@@ -96,6 +90,16 @@ fn command() -> Command {
             Arg::new("help").long("help").action(ArgAction::HelpShort).help("show this help"),
         ])
 }
+
+/// What `-k` takes.
+const SIGNALS: [(&str, Option<Signal>); 6] = [
+    ("start", None),
+    ("stop", Some(Signal::Stop)),
+    ("restart", Some(Signal::Restart)),
+    ("graceful", Some(Signal::Graceful)),
+    ("graceful-stop", Some(Signal::GracefulStop)),
+    ("reopen", Some(Signal::Reopen)),
+];
 
 fn invocation(matches: &ArgMatches) -> Invocation {
     let texts = |id: &str| -> Vec<String> {
@@ -113,7 +117,10 @@ fn invocation(matches: &ArgMatches) -> Invocation {
         (flag("modules") || defined(&DUMP_MODULES), Action::Modules),
         (flag("test"), Action::Test),
     ];
-    let action = action.into_iter().find(|(asked, _)| *asked).map_or(Action::Serve, |(_, a)| a);
+    let signal = matches.get_one::<String>("signal");
+    let signal = SIGNALS.into_iter().find(|(name, _)| signal.is_some_and(|signal| signal == name));
+    let serve = signal.and_then(|(_, signal)| signal).map_or(Action::Serve, Action::Ask);
+    let action = action.into_iter().find(|(asked, _)| *asked).map_or(serve, |(_, a)| a);
     let path = |id| matches.get_one::<String>(id).map(PathBuf::from);
     let (server_root, config) = places(path("root"), path("file"));
     Invocation {

@@ -58,6 +58,11 @@ impl Tree {
         &self.problems
     }
 
+    /// The files that were read.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// The last `ServerRoot`, or what the reading began with.
     pub fn server_root(&self) -> &Path {
         &self.server_root

@@ -55,8 +55,8 @@ impl Conn {
         let mut buf = [0; READ_LEN];
         let interruptible = Interruptible::new(self.fd());
         // From here on a stop ends the wait; one that came before is seen here.
-        if signals::is_stopping() {
-            return Ok(0);
+        if signals::is_stopping() || signals::is_leaving() {
+            return Ok(mpm_abi::EV_READABLE);
         }
         let result = socket::recv_waiting(self.fd(), &mut buf);
         drop(interruptible);
@@ -69,7 +69,10 @@ impl Conn {
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => Ok(mpm_abi::EV_TIMED_OUT),
-                io::ErrorKind::Interrupted => Ok(0),
+                io::ErrorKind::Interrupted => {
+                    (self.env.attend)();
+                    Ok(0)
+                }
                 // The error is the socket's: reading again tells hyper.
                 _ => Ok(mpm_abi::EV_HANGUP),
             },
@@ -128,7 +131,7 @@ impl Conn {
             if let Some(driver) = driver {
                 socket::reset_signal(driver);
             }
-            if stop.is_some_and(|stop| socket::is_readable(stop)) {
+            if stop.is_some_and(|stop| self.is_raised(stop)) {
                 // It stays readable: once is enough.
                 *stop = None;
                 self.notify_stop();
@@ -136,6 +139,16 @@ impl Conn {
             seen |= mpm_abi::EV_WOKEN;
         }
         Ok(seen)
+    }
+
+    /// Whether a stop descriptor is readable for what is the MPM's to read. It may be the control
+    /// channel.
+    fn is_raised(&self, stop: BorrowedFd<'_>) -> bool {
+        if !socket::is_readable(stop) {
+            return false;
+        }
+        (self.env.attend)();
+        socket::is_readable(stop)
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Env {
     pub settings: Settings,
     /// Asks the MPM to poll the connection with this token.
     pub wake: Box<dyn Fn(u64) + Send + Sync>,
+    /// Does what the parent wants of the host, not of the MPM; called when a wait was interrupted.
+    pub attend: Box<dyn Fn() + Send + Sync>,
 }
 
 impl std::fmt::Debug for Env {
@@ -264,7 +266,7 @@ impl Conn {
         if events.has(mpm_abi::EV_STOPPING) || signals::is_draining() {
             self.notify_stop();
         }
-        match &mut self.state {
+        let outcome = match &mut self.state {
             State::Asleep => self.poll_asleep(events, now_ns),
             State::Awake(_) => self.poll_awake(events, now_ns),
             State::Linger { silent_until_ns } => {
@@ -272,10 +274,24 @@ impl Conn {
                 self.poll_linger(now_ns, silent_until_ns)
             }
             State::Done => Outcome::DONE,
+        };
+        if signals::is_leaving() && self.waits_for_a_request(&outcome) {
+            return self.done();
         }
+        outcome
     }
 
-    fn poll_asleep(&mut self, events: Events, now_ns: u64) -> Outcome {
+    /// Whether nothing of the next request has come.
+    fn waits_for_a_request(&self, outcome: &Outcome) -> bool {
+        let is_idle = matches!(self.state, State::Asleep) || outcome.phase == Phase::Idle;
+        is_idle && outcome.status == Status::Pending
+    }
+
+    fn poll_asleep(&mut self, mut events: Events, now_ns: u64) -> Outcome {
+        // The request may be there before the event that tells of it.
+        if signals::is_leaving() && socket::is_readable(self.fd()) {
+            events.bits |= mpm_abi::EV_READABLE;
+        }
         if events.bits & (mpm_abi::EV_READABLE | mpm_abi::EV_HANGUP) != 0 {
             let awake = Awake::new(self, &[], now_ns);
             self.state = State::Awake(Box::new(awake));

@@ -121,6 +121,11 @@ impl Site {
         }
     }
 
+    /// The logs of requests, in the order of the configuration.
+    pub fn access_logs(&self) -> &[AccessLog] {
+        &self.access_logs
+    }
+
     /// Whether a log shows the server's own address.
     pub fn needs_local_address(&self) -> bool {
         self.access_logs.iter().any(|log| log.format().needs_local_address())

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderName, HeaderValue};
 
+use super::files;
 use crate::log_line;
 use crate::sys::clock::{self, MONTHS};
 
@@ -315,8 +316,12 @@ impl AccessLog {
     /// # Errors
     /// What `open` answers.
     pub fn open(path: &Path, format: Format) -> io::Result<Self> {
-        let file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
-        Ok(Self { file: file.into(), format, reported_ns: AtomicU64::new(0) })
+        Ok(Self { file: files::open(path)?, format, reported_ns: AtomicU64::new(0) })
+    }
+
+    /// Its descriptor.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     /// Its format.

@@ -12,6 +12,7 @@ use ::env_logger::fmt::Formatter;
 use ::log::kv::{Key, ToValue};
 use ::log::{Log, Metadata, Record};
 
+use super::files;
 use super::level::Level;
 use crate::sys::clock::{self, MONTHS, WEEKDAYS};
 
@@ -55,8 +56,12 @@ impl ErrorLog {
     /// # Errors
     /// What `open` answers.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
-        Ok(Self { file: file.into() })
+        Ok(Self { file: files::open(path)? })
+    }
+
+    /// A log an earlier image had open.
+    pub fn adopt(file: OwnedFd) -> Self {
+        Self { file }
     }
 
     /// The process's standard error.
@@ -108,6 +113,16 @@ pub fn install(log: ErrorLog, filter: LevelFilter) {
         // Only fails when a logger is set already, and this is the only place that sets one.
         let _ = ::log::set_boxed_logger(Box::new(Facade(formatter)));
     });
+}
+
+/// A further descriptor of the main error log.
+pub fn main_descriptor() -> Option<OwnedFd> {
+    with_main(|main| main.log.file.try_clone().ok()).flatten()
+}
+
+/// The number of the main error log's descriptor, which a log that is opened anew gets too.
+pub fn with_main_descriptor<T>(f: impl FnOnce(BorrowedFd<'_>) -> T) -> Option<T> {
+    with_main(|main| f(main.log.fd()))
 }
 
 /// Runs `f` with the main log, if one is installed.

@@ -6,11 +6,16 @@
 
 mod access;
 mod error;
+mod files;
 mod level;
 mod rows;
 
 pub use access::{AccessLog, COMBINED, COMMON, Entry, Format};
-pub use error::{ErrorLog, LevelFilter, emit, emit_about, enabled, install, raw};
+pub use error::{
+    ErrorLog, LevelFilter, emit, emit_about, enabled, install, main_descriptor, raw,
+    with_main_descriptor,
+};
+pub use files::{LogFiles, open};
 pub use level::Level;
 pub use rows::{LogSettings, ROWS};
 

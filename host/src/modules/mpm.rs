@@ -66,6 +66,10 @@ pub enum Why {
     Stop,
     /// Told to stop when what is held is finished.
     GracefulStop,
+    /// Told to restart, the old children to be stopped.
+    Restart,
+    /// Told to restart, the old children to finish what they hold.
+    GracefulRestart,
     /// It could not go on, or answered what the host did not ask for.
     Failed,
 }
@@ -203,6 +207,8 @@ impl Mpm {
         match (status, why) {
             (Some(OK), raw::WHY_STOP) => Why::Stop,
             (Some(OK), raw::WHY_GRACEFUL_STOP) => Why::GracefulStop,
+            (Some(OK), raw::WHY_RESTART) => Why::Restart,
+            (Some(OK), raw::WHY_GRACEFUL_RESTART) => Why::GracefulRestart,
             _ => Why::Failed,
         }
     }

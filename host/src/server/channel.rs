@@ -1,12 +1,14 @@
 //! The control channel between the parent and one child: a socket pair that keeps messages whole.
 //!
-//! The parent trusts nothing it reads here: a message is one of three words, and says only what the
+//! The parent trusts nothing it reads here: a message is one of a few words, and says only what the
 //! child may say of itself.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+use crate::sys::socket;
 
 /// From the parent to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +17,19 @@ pub(super) enum Order {
     Stop,
     /// Finish what is held, then leave; force is used at this time (monotonic ns).
     Drain(u64),
+    /// Finish the requests in progress, do not wait for further ones, then leave; likewise.
+    Leave(u64),
+}
+
+/// What a child reads.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// Do this.
+    Order(Order),
+    /// The log with this number is open anew: write to this descriptor.
+    Reopen(usize, OwnedFd),
+    /// That was the last of the logs.
+    Reopened,
 }
 
 /// From a child to the parent.
@@ -26,6 +41,8 @@ pub(super) enum Notice {
     Stopping,
     /// Its numbers in the scoreboard crossed a mark.
     Load,
+    /// It writes to the logs it was sent.
+    Reopened,
 }
 
 /// What was read.
@@ -50,52 +67,88 @@ pub(super) fn pair() -> io::Result<(Channel, Channel)> {
     Ok((Channel(parent), Channel(child)))
 }
 
+impl From<OwnedFd> for Channel {
+    /// The parent's end, which an earlier image made.
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}
+
 const LEN: usize = 9;
 
+const STOP: u8 = 1;
+const DRAIN: u8 = 2;
+const LEAVE: u8 = 3;
+const REOPEN: u8 = 4;
+const REOPENED: u8 = 5;
+
 impl Channel {
-    fn send(&self, kind: u8, number: u64) -> io::Result<()> {
+    fn send(&self, kind: u8, number: u64, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let mut message = [kind; LEN];
         for (to, from) in message.iter_mut().skip(1).zip(number.to_ne_bytes()) {
             *to = from;
         }
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-        send(self.0.as_raw_fd(), &message, flags)?;
-        Ok(())
+        socket::send_with_fd(self.0.as_fd(), &message, fd)
     }
 
-    fn receive(&self) -> Read<(u8, u64)> {
+    fn receive(&self) -> Read<(u8, u64, Option<OwnedFd>)> {
         let mut message = [0; LEN];
-        match recv(self.0.as_raw_fd(), &mut message, MsgFlags::MSG_DONTWAIT) {
-            Ok(LEN) => {
+        match socket::recv_with_fd(self.0.as_fd(), &mut message) {
+            Ok((LEN, fd)) => {
                 let [kind, number @ ..] = message;
-                Read::Message((kind, u64::from_ne_bytes(number)))
+                Read::Message((kind, u64::from_ne_bytes(number), fd))
             }
-            Ok(0) => Read::Closed,
+            Ok((0, _)) => Read::Closed,
             // Not a message of ours: as if it had not come.
-            Ok(_) => Read::Message((u8::MAX, 0)),
-            Err(nix::Error::EAGAIN | nix::Error::EINTR) => Read::Nothing,
-            Err(_) => Read::Closed,
+            Ok(_) => Read::Message((u8::MAX, 0, None)),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Read::Nothing,
+                _ => Read::Closed,
+            },
         }
     }
 
     /// Parent: tells the child.
     pub(super) fn order(&self, order: Order) -> io::Result<()> {
         match order {
-            Order::Stop => self.send(1, 0),
-            Order::Drain(deadline) => self.send(2, deadline),
+            Order::Stop => self.send(STOP, 0, None),
+            Order::Drain(deadline) => self.send(DRAIN, deadline, None),
+            Order::Leave(deadline) => self.send(LEAVE, deadline, None),
         }
     }
 
+    /// Parent: sends a log that was opened anew.
+    pub(super) fn reopen(&self, log: usize, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.send(REOPEN, log as u64, Some(fd))
+    }
+
+    /// Parent: that was the last of the logs.
+    pub(super) fn reopened(&self) -> io::Result<()> {
+        self.send(REOPENED, 0, None)
+    }
+
+    /// Child: whether the next message is the host's own affair.
+    pub(super) fn has_logs(&self) -> bool {
+        socket::peek(self.0.as_fd()).is_some_and(|kind| matches!(kind, REOPEN | REOPENED))
+    }
+
     /// Child: what the parent wants. Unknown words of another version are skipped.
-    pub(super) fn next_order(&self) -> Read<Order> {
+    pub(super) fn next_told(&self) -> Read<Told> {
         loop {
-            return match self.receive() {
-                Read::Message((1, _)) => Read::Message(Order::Stop),
-                Read::Message((2, deadline)) => Read::Message(Order::Drain(deadline)),
+            let order = match self.receive() {
+                Read::Message((STOP, ..)) => Order::Stop,
+                Read::Message((DRAIN, deadline, _)) => Order::Drain(deadline),
+                Read::Message((LEAVE, deadline, _)) => Order::Leave(deadline),
+                Read::Message((REOPEN, log, Some(fd))) => {
+                    let log = usize::try_from(log).unwrap_or(usize::MAX);
+                    return Read::Message(Told::Reopen(log, fd));
+                }
+                Read::Message((REOPENED, ..)) => return Read::Message(Told::Reopened),
                 Read::Message(_) => continue,
-                Read::Nothing => Read::Nothing,
-                Read::Closed => Read::Closed,
+                Read::Nothing => return Read::Nothing,
+                Read::Closed => return Read::Closed,
             };
+            return Read::Message(Told::Order(order));
         }
     }
 
@@ -103,14 +156,14 @@ impl Channel {
     pub(super) fn notify(&self, notice: Notice) {
         // A full channel means that the parent has plenty to read, and it looks at the scoreboard
         // then; a closed one is seen elsewhere.
-        let _ = self.send(notice as u8, 0);
+        let _ = self.send(notice as u8, 0, None);
     }
 
     /// Parent: what the child says.
     pub(super) fn next_notice(&self) -> Read<Notice> {
         match self.receive() {
-            Read::Message((kind, _)) => {
-                let known = [Notice::Ready, Notice::Stopping, Notice::Load];
+            Read::Message((kind, ..)) => {
+                let known = [Notice::Ready, Notice::Stopping, Notice::Load, Notice::Reopened];
                 match known.into_iter().find(|notice| *notice as u8 == kind) {
                     Some(notice) => Read::Message(notice),
                     None => Read::Nothing,
@@ -131,15 +184,24 @@ impl AsFd for Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::socket::{MsgFlags, send};
+    use std::io::{Read as _, Seek, Write};
+    use std::os::fd::AsRawFd;
+
+    fn told(read: Read<Told>) -> String {
+        format!("{read:?}")
+    }
 
     #[test]
     fn messages_arrive_whole_and_in_order() {
         let (parent, child) = pair().unwrap();
-        assert_eq!(child.next_order(), Read::Nothing);
+        assert_eq!(told(child.next_told()), "Nothing");
         parent.order(Order::Drain(12_345)).unwrap();
+        parent.order(Order::Leave(1)).unwrap();
         parent.order(Order::Stop).unwrap();
-        assert_eq!(child.next_order(), Read::Message(Order::Drain(12_345)));
-        assert_eq!(child.next_order(), Read::Message(Order::Stop));
+        assert_eq!(told(child.next_told()), "Message(Order(Drain(12345)))");
+        assert_eq!(told(child.next_told()), "Message(Order(Leave(1)))");
+        assert_eq!(told(child.next_told()), "Message(Order(Stop))");
         child.notify(Notice::Load);
         assert_eq!(parent.next_notice(), Read::Message(Notice::Load));
         drop(child);
@@ -147,13 +209,41 @@ mod tests {
     }
 
     #[test]
+    fn logs_arrive_as_descriptors() {
+        let (parent, child) = pair().unwrap();
+        let mut log = tempfile::tempfile().unwrap();
+        parent.reopen(3, log.as_fd()).unwrap();
+        parent.reopened().unwrap();
+        let Read::Message(Told::Reopen(3, fd)) = child.next_told() else { panic!("no log") };
+        std::fs::File::from(fd).write_all(b"line").unwrap();
+        let mut text = String::new();
+        log.rewind().unwrap();
+        log.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "line");
+        assert_eq!(told(child.next_told()), "Message(Reopened)");
+        child.notify(Notice::Reopened);
+        assert_eq!(parent.next_notice(), Read::Message(Notice::Reopened));
+    }
+
+    #[test]
     fn nonsense_of_a_child_is_nothing() {
         let (parent, child) = pair().unwrap();
-        child.send(77, 0).unwrap();
+        child.send(77, 0, None).unwrap();
         send(child.0.as_raw_fd(), b"x", MsgFlags::empty()).unwrap();
         assert_eq!(parent.next_notice(), Read::Nothing);
         assert_eq!(parent.next_notice(), Read::Nothing);
         assert_eq!(parent.next_notice(), Read::Nothing);
+    }
+
+    #[test]
+    fn descriptors_of_a_child_are_closed() {
+        let (parent, child) = pair().unwrap();
+        let (read, write) = nix::unistd::pipe().unwrap();
+        child.send(77, 0, Some(write.as_fd())).unwrap();
+        drop(write);
+        assert_eq!(parent.next_notice(), Read::Nothing);
+        let end = nix::unistd::read(&read, &mut [0]).unwrap();
+        assert_eq!(end, 0, "nobody holds the other end");
     }
 
     #[test]

@@ -1,27 +1,35 @@
 //! A child: what it is made of, what it reports, what it is told.
 
+use std::fs::File;
 use std::os::fd::AsFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mpm_abi::{CHILD_FATAL, CHILD_INIT, Plan};
 
 use super::channel::{self, Channel, Notice, Order, Read};
+use super::listeners::Listener;
 use super::scoreboard::{Report, Scoreboard};
 use super::supervisor::Birth;
+use crate::log::LogFiles;
 use crate::log_line;
 use crate::sys::process::Account;
-use crate::sys::{process, signals};
+use crate::sys::{files, process, signals};
 
 /// What the host keeps in a child.
 #[derive(Debug)]
 pub(super) struct ChildSide {
     slot: u32,
     channel: Channel,
+    /// Held while messages are read: one that was looked at is the one that is taken.
+    reading: Mutex<()>,
     /// The parent's end, where one process plays both parts (`-X`).
     _parent: Option<Channel>,
     board: Arc<Scoreboard>,
+    logs: Arc<LogFiles>,
     plan: Plan,
+    /// It takes no more connections, and its listeners are closed.
+    stopped_accepting: AtomicBool,
     /// Where the last report stood relative to the plan's marks.
     stand: AtomicU8,
 }
@@ -43,20 +51,80 @@ impl ChildSide {
         &self.channel
     }
 
-    /// The next thing this child is told.
+    /// The next thing the MPM is told. What is the host's own is done on the way.
     pub(super) fn told(&self) -> Told {
-        if signals::is_stopping() {
-            return Told::Stop;
-        }
-        match self.channel.next_order() {
-            Read::Nothing => Told::Nothing,
-            // The parent is gone, or SIGTERM shut the channel.
-            Read::Closed | Read::Message(Order::Stop) => Told::Stop,
-            Read::Message(Order::Drain(deadline)) => {
-                signals::set_draining();
-                Told::Drain(deadline)
+        let _one_reader = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if signals::is_stopping() {
+                return Told::Stop;
+            }
+            match self.channel.next_told() {
+                Read::Nothing => return Told::Nothing,
+                // The parent is gone, or SIGTERM shut the channel.
+                Read::Closed => return Told::Stop,
+                Read::Message(message) => {
+                    if let Some(told) = self.attend_to(message) {
+                        return told;
+                    }
+                }
             }
         }
+    }
+
+    /// Does what the parent wants of the host, and leaves what it wants of the MPM. Called by a thread
+    /// that drives a connection.
+    pub(super) fn attend(&self, listeners: &[Listener]) {
+        let is_only_thread = self.plan.threads_per_child == 1;
+        if signals::is_draining() && is_only_thread && !self.has_stopped_accepting() {
+            // The MPM cannot say so before this connection ends.
+            self.stop_accepting(listeners);
+        }
+        let _one_reader = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.channel.has_logs() {
+            if let Read::Message(message) = self.channel.next_told() {
+                self.attend_to(message);
+            }
+        }
+    }
+
+    fn attend_to(&self, message: channel::Told) -> Option<Told> {
+        match message {
+            channel::Told::Order(Order::Stop) => return Some(Told::Stop),
+            channel::Told::Order(Order::Drain(deadline)) => {
+                signals::set_draining();
+                return Some(Told::Drain(deadline));
+            }
+            channel::Told::Order(Order::Leave(deadline)) => {
+                signals::leave();
+                return Some(Told::Drain(deadline));
+            }
+            channel::Told::Reopen(log, file) => {
+                if let Err(error) = self.logs.replace(log, file.as_fd()) {
+                    log_line!(ERROR, "GB0331", "the old log is kept: {error}");
+                }
+            }
+            channel::Told::Reopened => self.notify(Notice::Reopened),
+        }
+        None
+    }
+
+    /// The MPM takes no more connections: the listening sockets are closed in this child, so that an
+    /// address that a new generation does without is free at once, and not only when this child has
+    /// finished what it holds. Their numbers stay taken.
+    pub(super) fn stop_accepting(&self, listeners: &[Listener]) {
+        // Before they lead elsewhere: whoever accepts looks at it first.
+        self.stopped_accepting.store(true, Ordering::SeqCst);
+        let Ok(null) = File::open("/dev/null") else { return };
+        for listener in listeners {
+            // One that stays open is closed with the process.
+            let _ = files::replace(listener.number(), null.as_fd());
+        }
+        self.notify(Notice::Stopping);
+    }
+
+    /// Whether [`ChildSide::stop_accepting`] was called.
+    pub(super) fn has_stopped_accepting(&self) -> bool {
+        self.stopped_accepting.load(Ordering::SeqCst)
     }
 
     pub(super) fn notify(&self, notice: Notice) {
@@ -85,6 +153,8 @@ pub(super) struct Parts {
     pub(super) account: Account,
     /// What it reports to.
     pub(super) board: Arc<Scoreboard>,
+    /// What it writes to.
+    pub(super) logs: Arc<LogFiles>,
     /// What the MPM planned.
     pub(super) plan: Plan,
 }
@@ -94,9 +164,12 @@ impl Parts {
         ChildSide {
             slot,
             channel,
+            reading: Mutex::default(),
             _parent: parent,
             board: Arc::clone(&self.board),
+            logs: Arc::clone(&self.logs),
             plan: self.plan,
+            stopped_accepting: AtomicBool::new(false),
             stand: AtomicU8::new(u8::MAX),
         }
     }

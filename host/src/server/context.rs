@@ -3,6 +3,7 @@
 //! Filled in phase by phase; what is asked for before its time is answered with `E_STATE` or nothing.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -26,10 +27,12 @@ pub(super) struct Values {
 pub(super) struct Context {
     /// The MPM's name, under which its lines are logged.
     pub(super) mpm_name: OnceLock<String>,
+    /// Number of the generation this instance serves in, from 1.
+    generation: AtomicU32,
     /// From `config_check` on.
     pub(super) values: OnceLock<Values>,
     /// From `prepare` on.
-    pub(super) listeners: OnceLock<Vec<Listener>>,
+    pub(super) listeners: OnceLock<Arc<Vec<Listener>>>,
     /// In `run`.
     supervisor: Mutex<Option<Supervisor>>,
     /// What children are made from, in `run`.
@@ -52,6 +55,16 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
+    /// Number of the generation.
+    pub(super) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// Before `run`.
+    pub(super) fn set_generation(&self, generation: u32) {
+        self.generation.store(generation, Ordering::Relaxed);
+    }
+
     /// Begins `run`.
     pub(super) fn set_supervisor(&self, supervisor: Supervisor) {
         *self.supervisor.lock().unwrap_or_else(PoisonError::into_inner) = Some(supervisor);

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -98,6 +98,8 @@ impl std::fmt::Display for BindError {
 #[derive(Debug)]
 pub(super) struct Listener {
     fd: OwnedFd,
+    /// What was asked for: port 0 was the kernel's choice.
+    wanted: SocketAddr,
     address: SocketAddr,
     /// When running out of descriptors was last reported (monotonic ns).
     reported_ns: AtomicU64,
@@ -116,16 +118,32 @@ pub(super) enum Incoming {
     Broken,
 }
 
-/// Binds everything that is wanted. All errors are told together.
-pub(super) fn bind(wanted: &[Wanted]) -> Result<Vec<Listener>, Vec<BindError>> {
-    let mut listeners = Vec::new();
+/// Whether new sockets listen at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Binding {
+    /// They do.
+    Listen,
+    /// They are bound only, to see whether that can be done.
+    Try,
+}
+
+/// Has a socket for everything that is wanted: one of `given` where it fits, else a new one. What
+/// does not fit is left in `given`. All errors are told together.
+pub(super) fn bind(
+    wanted: &[Wanted],
+    given: &mut Vec<Listener>,
+    binding: Binding,
+) -> Result<Vec<Listener>, Vec<BindError>> {
+    let mut listeners: Vec<Listener> = Vec::new();
     let mut errors = Vec::new();
     for one in wanted {
         let mut port = one.port;
         for (mut address, need) in one.addresses(wanted) {
             // Port 0: both halves get the number the kernel chose for the first.
             address.set_port(port);
-            match Listener::bind(address) {
+            let is_fit = |listener: &Listener| listener.fits(address);
+            let found = given.iter().position(is_fit).map(|at| given.remove(at));
+            match found.map_or_else(|| Listener::bind(address, binding), Ok) {
                 Ok(listener) => {
                     port = listener.address.port();
                     listeners.push(listener);
@@ -135,7 +153,12 @@ pub(super) fn bind(wanted: &[Wanted]) -> Result<Vec<Listener>, Vec<BindError>> {
             }
         }
     }
-    if errors.is_empty() { Ok(listeners) } else { Err(errors) }
+    if errors.is_empty() {
+        return Ok(listeners);
+    }
+    // They were there before this attempt, and the next one may want them.
+    given.extend(listeners);
+    Err(errors)
 }
 
 fn lacks_ipv6(error: &io::Error) -> bool {
@@ -143,7 +166,8 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 }
 
 impl Listener {
-    fn bind(address: SocketAddr) -> io::Result<Self> {
+    fn bind(wanted: SocketAddr, binding: Binding) -> io::Result<Self> {
+        let address = wanted;
         let domain = Domain::for_address(address);
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
@@ -154,10 +178,46 @@ impl Listener {
         // Inherited by every connection: a response is written at once and must leave at once.
         socket.set_tcp_nodelay(true)?;
         socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
+        if binding == Binding::Listen {
+            socket.listen(BACKLOG)?;
+        }
+        Self::of(socket, wanted)
+    }
+
+    /// A listening socket that somebody else made: an earlier image, or the service manager.
+    ///
+    /// # Errors
+    /// It is not a listening TCP socket.
+    pub(super) fn adopt(fd: OwnedFd, wanted: Option<SocketAddr>) -> io::Result<Self> {
+        let socket = Socket::from(fd);
+        if !socket.is_listener()? || socket.r#type()? != Type::STREAM {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::InvalidInput)?;
+        socket.set_tcp_nodelay(true)?;
+        Self::of(socket, wanted.unwrap_or(address))
+    }
+
+    fn of(socket: Socket, wanted: SocketAddr) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        let address = socket.local_addr()?.as_socket().unwrap_or(address);
-        Ok(Self { fd: socket.into(), address, reported_ns: AtomicU64::new(0) })
+        let address = socket.local_addr()?.as_socket().unwrap_or(wanted);
+        Ok(Self { fd: socket.into(), wanted, address, reported_ns: AtomicU64::new(0) })
+    }
+
+    /// Whether it is what `wanted` asks for: the same words in the configuration, or the same
+    /// address.
+    fn fits(&self, wanted: SocketAddr) -> bool {
+        self.wanted == wanted || self.address == wanted
+    }
+
+    /// What was asked for.
+    pub(super) fn wanted(&self) -> SocketAddr {
+        self.wanted
+    }
+
+    /// The number of its descriptor.
+    pub(super) fn number(&self) -> RawFd {
+        self.fd.as_raw_fd()
     }
 
     /// Its descriptor.
@@ -184,7 +244,8 @@ impl Listener {
                 Err(error) => error,
             };
             match error.raw_os_error() {
-                Some(libc::EAGAIN) => return Incoming::Nothing,
+                // ENOTSOCK: the child has just ceased to accept (`ChildSide::stop_accepting`).
+                Some(libc::EAGAIN | libc::ENOTSOCK) => return Incoming::Nothing,
                 // The connection went away before it was accepted (accept(2), "Error handling"):
                 // the next one may be there.
                 Some(
@@ -238,6 +299,35 @@ impl Listener {
 mod tests {
     use super::*;
 
+    fn bound(wanted: &[Wanted]) -> Result<Vec<Listener>, Vec<BindError>> {
+        bind(wanted, &mut Vec::new(), Binding::Listen)
+    }
+
+    #[test]
+    fn given_sockets_are_used_and_others_left() {
+        let port_0 = Wanted::parse("127.0.0.1:0").unwrap();
+        let mut given = bound(&[port_0, port_0]).unwrap();
+        let addresses: Vec<SocketAddr> = given.iter().map(Listener::address).collect();
+        let again = bind(&[port_0], &mut given, Binding::Listen).unwrap();
+        assert_eq!(again[0].address(), addresses[0]);
+        assert_eq!(given.len(), 1);
+        // By its real number, too.
+        let by_number = Wanted { address: Some(addresses[1].ip()), port: addresses[1].port() };
+        let again = bind(&[by_number], &mut given, Binding::Listen).unwrap();
+        assert_eq!((again[0].address(), given.len()), (addresses[1], 0));
+    }
+
+    #[test]
+    fn after_an_error_nothing_given_is_lost() {
+        let port_0 = Wanted::parse("127.0.0.1:0").unwrap();
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let in_use = Wanted { address: Some(address.ip()), port: address.port() };
+        let mut given = bound(&[port_0]).unwrap();
+        bind(&[port_0, in_use], &mut given, Binding::Try).unwrap_err();
+        assert_eq!(given.len(), 1);
+    }
+
     #[test]
     fn forms_of_an_address() {
         let v4 = |a, port| Ok(Wanted { address: Some(IpAddr::V4(a)), port });
@@ -279,17 +369,17 @@ mod tests {
 
     #[test]
     fn the_kernel_chooses_one_port_for_both_families() {
-        let listeners = bind(&[Wanted { address: None, port: 0 }]).unwrap();
+        let listeners = bound(&[Wanted { address: None, port: 0 }]).unwrap();
         let ports: Vec<u16> = listeners.iter().map(|l| l.address().port()).collect();
         assert!(ports[0] != 0 && ports.iter().all(|port| *port == ports[0]), "{ports:?}");
     }
 
     #[test]
     fn a_port_in_use_is_named() {
-        let first = bind(&[Wanted::parse("127.0.0.1:0").unwrap()]).unwrap();
+        let first = bound(&[Wanted::parse("127.0.0.1:0").unwrap()]).unwrap();
         let port = first[0].address().port();
         let again = Wanted { address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), port };
-        let errors = bind(&[again]).unwrap_err();
+        let errors = bound(&[again]).unwrap_err();
         let wanted = format!(
             "(98)Address already in use: AH00072: make_sock: could not bind to address 127.0.0.1:{port}"
         );
@@ -298,7 +388,7 @@ mod tests {
 
     #[test]
     fn nothing_to_accept() {
-        let listeners = bind(&[Wanted::parse("127.0.0.1:0").unwrap()]).unwrap();
+        let listeners = bound(&[Wanted::parse("127.0.0.1:0").unwrap()]).unwrap();
         let mut peer = [0; 128];
         let incoming = listeners[0].accept(Mode::NonBlocking, &mut peer);
         assert!(matches!(incoming, Incoming::Nothing));

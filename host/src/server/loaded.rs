@@ -104,6 +104,12 @@ impl Loaded {
         pid_path(&self.server, &self.config.server_root)
     }
 
+    /// Where the control socket lies.
+    pub(super) fn control_path(&self) -> PathBuf {
+        let configured = self.server.control_socket.clone();
+        configured.unwrap_or_else(|| control_beside(&self.pid_path()))
+    }
+
     /// ServerName, with its port if that is said; else the machine's name.
     pub(super) fn server_name(&self) -> String {
         match &self.site.server_name {
@@ -150,6 +156,11 @@ impl Loaded {
 
 fn pid_path(server: &ServerSettings, server_root: &Path) -> PathBuf {
     server.pid_file.clone().unwrap_or_else(|| server_root.join(PID_FILE))
+}
+
+/// The control socket's default place.
+pub(super) fn control_beside(pid_file: &Path) -> PathBuf {
+    pid_file.with_extension("sock")
 }
 
 /// Exactly one MPM; `None` if its `LoadModule` failed, which says more. The error is httpd's sentence

@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::mem::ManuallyDrop;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,50 @@ pub(super) struct PidFile {
     path: PathBuf,
     /// Not dropped by itself: that would unlock the file, also from a child.
     file: ManuallyDrop<Flock<File>>,
+    /// The process that removes it.
+    owner: u32,
+}
+
+impl AsRawFd for PidFile {
+    fn as_raw_fd(&self) -> RawFd {
+        self.file.as_raw_fd()
+    }
+}
+
+/// Who holds a PID file.
+#[derive(Debug)]
+pub(super) enum Holder {
+    /// A server that runs, with this number.
+    Server(i32),
+    /// A server that runs; its number cannot be read.
+    Unknown,
+    /// Nobody. What is written there, if there is a file.
+    Nobody(Option<String>),
+}
+
+/// Who holds the PID file at `path`: the lock decides, not the number.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn holder(path: &Path) -> io::Result<Holder> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Holder::Nobody(None)),
+        Err(error) => return Err(error),
+    };
+    let mut text = String::new();
+    // Nothing else than a number is expected there: of a large file the beginning is enough.
+    (&mut file).take(32).read_to_string(&mut text)?;
+    let text = text.trim();
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        // Unlocked again when dropped.
+        Ok(_) => Ok(Holder::Nobody(Some(text.to_owned()))),
+        Err((_, nix::Error::EWOULDBLOCK)) => {
+            let pid = text.parse().ok().filter(|pid| *pid > 0);
+            Ok(pid.map_or(Holder::Unknown, Holder::Server))
+        }
+        Err((_, error)) => Err(error.into()),
+    }
 }
 
 /// Why there is none.
@@ -40,7 +84,7 @@ impl PidFile {
                 // find what is written there.
                 Ok(file) if !is_at(&file, path) => {}
                 Ok(file) => {
-                    return Ok(Self { path: path.to_owned(), file: ManuallyDrop::new(file) });
+                    return Ok(Self::of(path, file));
                 }
                 Err((mut file, nix::Error::EWOULDBLOCK)) => {
                     let mut pid = String::new();
@@ -62,10 +106,39 @@ impl PidFile {
         writeln!(self.file, "{}", std::process::id())
     }
 
-    /// In a child: closes the copy of the descriptor. The lock stays the parent's.
-    pub(super) fn leave_to_parent(self) {
-        let kept = ManuallyDrop::new(self);
-        let _ = nix::unistd::close(kept.file.as_raw_fd());
+    /// The file of an earlier image of this process, locked and written.
+    ///
+    /// # Errors
+    /// It is not locked.
+    pub(super) fn adopt(path: &Path, file: OwnedFd) -> io::Result<Self> {
+        // The lock belongs to the open file: this says yes if it is ours already.
+        match Flock::lock(File::from(file), FlockArg::LockExclusiveNonblock) {
+            Ok(file) => Ok(Self::of(path, file)),
+            Err((_, error)) => Err(error.into()),
+        }
+    }
+
+    fn of(path: &Path, file: Flock<File>) -> Self {
+        let owner = std::process::id();
+        Self { path: path.to_owned(), file: ManuallyDrop::new(file), owner }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// After a fork: the file is this process's, which goes on as the server.
+    pub(super) fn own(&mut self) {
+        self.owner = std::process::id();
+    }
+
+    /// After a fork: the file is the other process's.
+    pub(super) fn disown(&mut self) {
+        self.owner = 0;
     }
 }
 
@@ -85,9 +158,14 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // Removed while it is still locked: nobody finds it without a server behind it. The lock
-        // goes with the process.
-        let _ = std::fs::remove_file(&self.path);
+        let number = self.file.as_raw_fd();
+        if std::process::id() == self.owner && is_at(&self.file, &self.path) {
+            // Removed while it is still locked: nobody finds it without a server behind it. The lock
+            // goes with the last descriptor.
+            let _ = std::fs::remove_file(&self.path);
+        }
+        // In a child this closes the copy; the lock stays the parent's.
+        let _ = nix::unistd::close(number);
     }
 }
 
@@ -116,5 +194,18 @@ mod tests {
         let second = PidFile::lock(&path).unwrap_err();
         let own = std::process::id().to_string();
         assert!(matches!(second, PidFileError::Running(pid) if pid == own));
+        assert!(matches!(holder(&path).unwrap(), Holder::Server(pid) if pid.to_string() == own));
+        drop(first);
+        assert!(!path.exists());
+        assert!(matches!(holder(&path).unwrap(), Holder::Nobody(None)));
+    }
+
+    #[test]
+    fn a_number_without_a_lock_means_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pid");
+        std::fs::write(&path, "1\n").unwrap();
+        assert!(matches!(holder(&path).unwrap(), Holder::Nobody(Some(text)) if text == "1"));
+        assert!(holder(dir.path()).is_err(), "a directory");
     }
 }

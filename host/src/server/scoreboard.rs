@@ -5,6 +5,7 @@
 //! CVE-2019-0211).
 
 use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::sys::shared::SharedWords;
@@ -34,9 +35,16 @@ pub(super) struct Scoreboard {
 }
 
 impl Scoreboard {
-    /// Room for `slots` children of `threads` threads.
-    pub(super) fn new(slots: u32, threads: u32) -> io::Result<Self> {
-        Ok(Self { memory: SharedWords::new(slots as usize * RECORD)?, threads })
+    /// Room for `slots` children of `threads` threads, and the descriptor that leads the next image
+    /// to it.
+    pub(super) fn new(slots: u32, threads: u32) -> io::Result<(Self, OwnedFd)> {
+        let (memory, fd) = SharedWords::new(slots as usize * RECORD)?;
+        Ok((Self { memory, threads }, fd))
+    }
+
+    /// The scoreboard of an earlier image's children.
+    pub(super) fn adopt(fd: BorrowedFd<'_>, slots: u32, threads: u32) -> io::Result<Self> {
+        Ok(Self { memory: SharedWords::adopt(fd, slots as usize * RECORD)?, threads })
     }
 
     fn record(&self, slot: u32) -> Option<&[AtomicU32]> {
@@ -71,21 +79,25 @@ const CONNECTIONS_MAX: u32 = 1 << 30;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsFd;
 
     #[test]
     fn each_child_has_its_record() {
-        let board = Scoreboard::new(2, 25).unwrap();
+        let (board, fd) = Scoreboard::new(2, 25).unwrap();
         let report = Report { idle: 24, busy: 1, connections: 9, accepting: true };
         board.publish(1, report);
         assert_eq!(board.read(0), Report::default());
         assert_eq!(board.read(1), report);
         board.publish(7, report);
         assert_eq!(board.read(7), Report::default());
+        let again = Scoreboard::adopt(fd.as_fd(), 2, 25).unwrap();
+        assert_eq!(again.read(1), report);
+        assert!(Scoreboard::adopt(fd.as_fd(), 3, 25).is_err(), "another size");
     }
 
     #[test]
     fn numbers_are_clamped() {
-        let board = Scoreboard::new(1, 25).unwrap();
+        let (board, _) = Scoreboard::new(1, 25).unwrap();
         board.publish(
             0,
             Report { idle: 99, busy: u32::MAX, connections: u32::MAX, accepting: true },

@@ -1,33 +1,51 @@
-//! From a checked configuration to a server that runs: bind, lock, open, prepare, detach, run.
+//! From a checked configuration to a server that runs: bind, lock, open, prepare, detach, run; and
+//! what comes after `run`: an end, the next image, or taking care of an older generation.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use nix::sys::signalfd::SignalFd;
 
 use super::account;
 use super::callbacks;
 use super::child::Parts;
 use super::context::Context;
+use super::control::Control;
 use super::detach::{self, Launcher, Side};
-use super::listeners::{self, Listener};
+use super::generations::Generation;
+use super::listeners::{self, Binding, Listener};
 use super::loaded::Loaded;
 use super::os_error::Numbered;
-use super::pid_file::{PidFile, PidFileError};
+use super::pid_file::{Holder, PidFile, PidFileError, holder};
 use super::report;
+use super::restart::Kind;
 use super::scoreboard::Scoreboard;
+use super::service;
 use super::startup::{Failed, Invocation, say};
-use super::supervisor::{Happening, OnReady, Supervisor};
+use super::supervisor::{Beginning, Happening, OnReady, Origin, Supervisor};
 use crate::conn::{Env, NEVER};
 use crate::handlers::types::MimeTypes;
 use crate::http::{Site, SiteParts};
-use crate::log::{self, AccessLog, ErrorLog};
+use crate::log::{self, AccessLog, ErrorLog, LogFiles};
 use crate::log_line;
 use crate::modules::mpm::{Mpm, Why};
+use crate::sys::image::{Adoption, Image};
 use crate::sys::{clock, signals};
 
+/// Everything a generation needs that can be had before anything is changed.
+struct Prepared {
+    error_log: ErrorLog,
+    site: Site,
+    plan: mpm_abi::Plan,
+    board: (Scoreboard, std::os::fd::OwnedFd),
+}
+
 impl Loaded {
+    /// Starts a server; its exit status.
     pub(super) fn serve(mut self, invocation: &Invocation) -> Result<i32, Failed> {
+        let mut given = service::listeners(&mut Adoption::default())?;
         account::check(&self.accounts, &self.server)?;
-        let bound = self.bind()?;
+        let bound = self.bind(&mut given, Binding::Listen)?;
         let mut pid_file = match PidFile::lock(&self.pid_path()) {
             Ok(pid_file) => pid_file,
             Err(PidFileError::Running(pid)) => {
@@ -36,53 +54,107 @@ impl Loaded {
             }
             Err(PidFileError::Io(error)) => return Err(self.pid_file_failed(&error)),
         };
-        let error_log = self.open_error_log()?;
-        let site = Arc::new(self.make_site()?);
-        let _ = self.context.listeners.set(bound);
-        let plan = {
-            let mpm = Arc::get_mut(&mut self.mpm).ok_or("gearbox: the MPM is in use")?;
-            mpm.prepare().map_err(|error| self.mpm_failed(&error))?
+        let prepared = self.prepare(bound)?;
+        let origin = Origin {
+            image: Image::of_this_process()
+                .map_err(|error| format!("gearbox: its own binary cannot be found: {error}"))?,
+            server_root: invocation.server_root.clone(),
+            config: invocation.config.clone(),
         };
-        let board = Scoreboard::new(plan.max_children, plan.threads_per_child)
-            .map_err(|error| format!("AH00004: gearbox: scoreboard: {error}"))?;
-        let board = Arc::new(board);
 
         let stays = invocation.foreground || invocation.one_process;
         let launcher = if stays {
             Launcher::none()
         } else {
-            let detached = detach::detach(error_log.fd());
+            // The file is that process's which goes on.
+            pid_file.disown();
+            let detached = detach::detach(prepared.error_log.fd());
             match detached.map_err(|error| format!("gearbox: cannot detach: {error}"))? {
                 Side::Server(launcher) => launcher,
-                Side::Launching(code) => {
-                    // The file is the server's, which goes on.
-                    pid_file.leave_to_parent();
-                    return Ok(code);
-                }
+                Side::Launching(code) => return Ok(code),
             }
         };
+        pid_file.own();
         pid_file.write().map_err(|error| self.pid_file_failed(&error))?;
-        log::install(error_log, self.logs.level.clone().unwrap_or_default());
-        raise_descriptor_limit();
-        self.log_start();
-
-        let parts =
-            Parts { account: self.accounts.account.clone(), board: Arc::clone(&board), plan };
-        let _ = self.context.parts.set(parts);
-        self.arm(site);
         if invocation.one_process {
+            let (_, logs) = self.settle(prepared, stays);
+            drop(logs);
             return Ok(self.run_alone());
         }
-        let on_ready = ready_hook(&self.mpm, launcher);
-        let signals = signals::take_over().map_err(|error| format!("gearbox: signals: {error}"))?;
-        let supervisor =
-            Supervisor::new(plan.max_children, signals, board, Some(pid_file), on_ready)
-                .map_err(|error| format!("gearbox: {error}"))?;
-        self.context.set_supervisor(supervisor);
-        Ok(self.run_parent())
+        let control = Control::bind(&self.control_path())?;
+        let (generation, logs) = self.settle(prepared, stays);
+        for listener in &given {
+            let address = listener.address();
+            log_line!(
+                WARN,
+                "GB0333",
+                "the service manager passed {address}, which no Listen names"
+            );
+        }
+        drop(given);
+        let signals = take_over_signals()?;
+        let mut supervisor =
+            Supervisor::new(origin, signals).map_err(|error| format!("gearbox: {error}"))?;
+        self.begin(&mut supervisor, generation, logs, launcher, (Some(pid_file), Some(control)))?;
+        Ok(self.run_parent(supervisor))
     }
 
-    fn bind(&self) -> Result<Vec<Listener>, Failed> {
+    /// Tries everything a start does, and changes nothing.
+    pub(super) fn rehearse(
+        mut self,
+        mut given: Vec<Listener>,
+        pid_path: Option<PathBuf>,
+    ) -> Result<(), Failed> {
+        account::check(&self.accounts, &self.server)?;
+        let bound = self.bind(&mut given, Binding::Try)?;
+        let ours = self.pid_path();
+        if pid_path.as_ref() != Some(&ours) {
+            let holder = holder(&ours).map_err(|error| self.pid_file_failed(&error))?;
+            if let Holder::Server(_) | Holder::Unknown = holder {
+                let path = ours.display();
+                return Err(format!("gearbox: another server holds the PID file {path}").into());
+            }
+        }
+        self.prepare(bound).map(drop)
+    }
+
+    /// Begins a generation for an earlier image, with what that has handed over.
+    pub(super) fn take_over(
+        &mut self,
+        invocation: &Invocation,
+        supervisor: &mut Supervisor,
+    ) -> Result<(), Failed> {
+        account::check(&self.accounts, &self.server)?;
+        let bound = self.bind(supervisor.spare(), Binding::Listen)?;
+        let path = self.pid_path();
+        let pid_file = if supervisor.pid_path() == Some(path.as_path()) {
+            None
+        } else {
+            let mut pid_file = PidFile::lock(&path).map_err(|error| match error {
+                PidFileError::Running(pid) => {
+                    format!("gearbox: another server (pid {pid}) holds {}", path.display()).into()
+                }
+                PidFileError::Io(error) => self.pid_file_failed(&error),
+            })?;
+            pid_file.write().map_err(|error| self.pid_file_failed(&error))?;
+            Some(pid_file)
+        };
+        let path = self.control_path();
+        let control = match supervisor.control_path() == Some(path.as_path()) {
+            true => None,
+            false => Some(Control::bind(&path)?),
+        };
+        let prepared = self.prepare(bound)?;
+        if !invocation.foreground {
+            // Where it leads since the server was detached.
+            nix::unistd::dup2_stderr(prepared.error_log.fd())
+                .map_err(|error| format!("gearbox: standard error: {error}"))?;
+        }
+        let (generation, logs) = self.settle(prepared, invocation.foreground);
+        self.begin(supervisor, generation, logs, Launcher::none(), (pid_file, control))
+    }
+
+    fn bind(&self, given: &mut Vec<Listener>, binding: Binding) -> Result<Vec<Listener>, Failed> {
         let none = "no listening sockets available, shutting down\nAH00015: Unable to open logs";
         let code = match self.mpm.plugin().name.as_str() {
             "mpm_worker" => "AH03290",
@@ -92,10 +164,83 @@ impl Loaded {
         if self.server.listen.is_empty() {
             return Err(format!("{code}: {none} (there is no Listen directive)").into());
         }
-        listeners::bind(&self.server.listen).map_err(|errors| {
+        listeners::bind(&self.server.listen, given, binding).map_err(|errors| {
             errors.iter().for_each(|error| say(&error.to_string()));
             format!("{code}: {none}").into()
         })
+    }
+
+    /// Opens the logs, makes the site, has the MPM prepare itself.
+    fn prepare(&mut self, bound: Vec<Listener>) -> Result<Prepared, Failed> {
+        let error_log = self.open_error_log()?;
+        let site = self.make_site()?;
+        let _ = self.context.listeners.set(Arc::new(bound));
+        let plan = {
+            let mpm = Arc::get_mut(&mut self.mpm).ok_or("gearbox: the MPM is in use")?;
+            mpm.prepare().map_err(|error| self.mpm_failed(&error))?
+        };
+        let board = Scoreboard::new(plan.max_children, plan.threads_per_child)
+            .map_err(|error| format!("AH00004: gearbox: scoreboard: {error}"))?;
+        Ok(Prepared { error_log, site, plan, board })
+    }
+
+    /// From here on the configuration's error log is in use, and children can be made.
+    fn settle(&self, prepared: Prepared, has_own_stderr: bool) -> (Generation, Arc<LogFiles>) {
+        let Prepared { error_log, site, plan, board: (board, board_fd) } = prepared;
+        log::install(error_log, self.logs.level.clone().unwrap_or_default());
+        raise_descriptor_limit();
+        self.log_start();
+        let mut logs = LogFiles::default();
+        if let Some(path) = &self.logs.error_log {
+            let stderr = std::io::stderr();
+            log::with_main_descriptor(|main| {
+                let both = [main, std::os::fd::AsFd::as_fd(&stderr)];
+                let count = if has_own_stderr { 1 } else { 2 };
+                logs.add(path.clone(), both.get(..count).unwrap_or_default());
+            });
+        }
+        for ((path, _), log) in self.logs.custom_logs.iter().zip(site.access_logs()) {
+            logs.add(path.clone(), &[log.fd()]);
+        }
+        let (board, logs) = (Arc::new(board), Arc::new(logs));
+        let parts = Parts {
+            account: self.accounts.account.clone(),
+            board: Arc::clone(&board),
+            logs: Arc::clone(&logs),
+            plan,
+        };
+        let _ = self.context.parts.set(parts);
+        self.arm(Arc::new(site));
+        let generation = Generation {
+            mpm: self.mpm.plugin().name.clone(),
+            slots: plan.max_children,
+            threads: plan.threads_per_child,
+            board,
+            board_fd,
+            logs: logs.paths().map(std::path::Path::to_owned).collect(),
+        };
+        (generation, logs)
+    }
+
+    fn begin(
+        &self,
+        supervisor: &mut Supervisor,
+        generation: Generation,
+        logs: Arc<LogFiles>,
+        launcher: Launcher,
+        (pid_file, control): (Option<PidFile>, Option<Control>),
+    ) -> Result<(), Failed> {
+        self.context.set_generation(supervisor.number());
+        let begun = supervisor.begin(Beginning {
+            generation,
+            listeners: self.context.listeners.get().map(Arc::clone).unwrap_or_default(),
+            logs,
+            patience: self.server.patience(),
+            pid_file,
+            control,
+            on_ready: ready_hook(&self.mpm, launcher),
+        });
+        begun.map_err(|error| format!("gearbox: {error}").into())
     }
 
     fn log_start(&self) {
@@ -104,7 +249,7 @@ impl Loaded {
         for warning in &plugin.warnings {
             log_line!(WARN, "GB0311", "{warning}");
         }
-        for listener in self.context.listeners.get().into_iter().flatten() {
+        for listener in self.context.listeners.get().into_iter().flat_map(|all| all.iter()) {
             log_line!(NOTICE, "GB0313", "listening on {}", listener.address());
         }
     }
@@ -164,14 +309,19 @@ impl Loaded {
 
     /// Gives the context what children need: connections, and the body that runs the MPM.
     fn arm(&self, site: Arc<Site>) {
-        let waker = Arc::clone(&self.mpm);
+        let (waker, context) = (Arc::clone(&self.mpm), self.context);
         let env = Env {
             site,
             settings: self.connections,
             wake: Box::new(move |token| waker.wake(token)),
+            attend: Box::new(move || {
+                if let Some(child) = context.child.get() {
+                    child.attend(context.listeners.get().map_or(&[], |all| all.as_slice()));
+                }
+            }),
         };
         let _ = self.context.env.set(Arc::new(env));
-        let (context, mpm) = (self.context, Arc::clone(&self.mpm));
+        let mpm = Arc::clone(&self.mpm);
         let _ = context.body.set(Box::new(move |birth| {
             let Some(parts) = context.parts.get() else { return mpm_abi::CHILD_INIT };
             let slot = birth.slot;
@@ -197,24 +347,84 @@ impl Loaded {
         }
     }
 
-    fn run_parent(&self) -> i32 {
+    /// Runs the parent; the server's exit status.
+    pub(super) fn run_parent(&self, supervisor: Supervisor) -> i32 {
         let command_line: Vec<String> = std::env::args().collect();
         log_line!(NOTICE, "AH00094", "Command line: '{}'", command_line.join(" "));
-        let why = if self.mpm.has_run() { self.mpm.run() } else { keep_one_child(self.context) };
-        let Some(mut supervisor) = self.context.take_supervisor() else { return 1 };
-        let ended = match why {
-            Why::GracefulStop => supervisor.drain_all(),
-            Why::Stop | Why::Failed => supervisor.stop_all(),
-        };
-        if let Err(error) = ended {
-            log_line!(ERROR, "GB0315", "waiting for children failed: {error}");
+        self.context.set_supervisor(supervisor);
+        loop {
+            let why =
+                if self.mpm.has_run() { self.mpm.run() } else { keep_one_child(self.context) };
+            let Some(mut supervisor) = self.context.take_supervisor() else { return 1 };
+            if supervisor.is_caretaker() {
+                return take_care(supervisor);
+            }
+            let ended = match why {
+                Why::Restart | Why::GracefulRestart => {
+                    let Some(kind) = supervisor.leaving() else {
+                        log_line!(ALERT, "GB0334", "the MPM restarts without having been asked to");
+                        return failed(supervisor);
+                    };
+                    let error = supervisor.exec(kind);
+                    supervisor.refuse(&format!("the new image cannot be started: {error}"));
+                    self.context.set_supervisor(supervisor);
+                    continue;
+                }
+                Why::GracefulStop => supervisor.drain_all(),
+                Why::Stop => supervisor.stop_all(),
+                Why::Failed if !supervisor.proven() && supervisor.has_old_children() => {
+                    supervisor.fail("the MPM could not bring up any child");
+                    return take_care(supervisor);
+                }
+                Why::Failed => return failed(supervisor),
+            };
+            if let Err(error) = ended {
+                log_line!(ERROR, "GB0315", "waiting for children failed: {error}");
+            }
+            return 0;
         }
-        if why == Why::Failed {
-            log_line!(ALERT, "AH02818", "MPM run failed, exiting");
-            return 1;
-        }
-        0
     }
+}
+
+/// The MPM cannot go on: the server ends.
+fn failed(mut supervisor: Supervisor) -> i32 {
+    if let Err(error) = supervisor.stop_all() {
+        log_line!(ERROR, "GB0315", "waiting for children failed: {error}");
+    }
+    log_line!(ALERT, "AH02818", "MPM run failed, exiting");
+    1
+}
+
+/// This image could not begin its generation: it takes care of the older one until it is relieved.
+pub(super) fn take_care(mut supervisor: Supervisor) -> i32 {
+    if !supervisor.take_care() {
+        return failed(supervisor);
+    }
+    let ended = loop {
+        match supervisor.next(NEVER) {
+            Ok(Happening::Restart(kind)) => {
+                let error = supervisor.exec(kind);
+                supervisor.refuse(&format!("the new image cannot be started: {error}"));
+            }
+            Ok(Happening::Stop) => break supervisor.stop_all(),
+            Ok(Happening::GracefulStop) => break supervisor.drain_all(),
+            Ok(_) if !supervisor.has_old_children() => {
+                log_line!(ALERT, "GB0335", "no child is left that serves");
+                return failed(supervisor);
+            }
+            Ok(_) => {}
+            Err(error) => break Err(error),
+        }
+    };
+    if let Err(error) = ended {
+        log_line!(ERROR, "GB0315", "waiting for children failed: {error}");
+        return 1;
+    }
+    0
+}
+
+pub(super) fn take_over_signals() -> Result<SignalFd, Failed> {
+    signals::take_over().map_err(|error| format!("gearbox: signals: {error}").into())
 }
 
 /// What happens when the first child is ready.
@@ -251,8 +461,10 @@ const REPLACE_PAUSE_NS: u64 = 1_000_000_000;
 /// The parent's loop for an MPM without `run`: one child, replaced when it ends.
 fn keep_one_child(context: &'static Context) -> Why {
     let mut pause_until = 0;
-    let mut alive = false;
-    let mut ready = false;
+    // After an image that could not be started the child is there already.
+    let there = context.with_supervisor(|supervisor| supervisor.state(0)).flatten();
+    let mut alive = there.is_some();
+    let mut ready = there.is_some_and(|state| state.ready);
     loop {
         let now = clock::now_ns();
         if !alive && now >= pause_until {
@@ -267,6 +479,9 @@ fn keep_one_child(context: &'static Context) -> Why {
         });
         match next {
             Some(Ok((Happening::Stop, _))) => return Why::Stop,
+            Some(Ok((Happening::GracefulStop, _))) => return Why::GracefulStop,
+            Some(Ok((Happening::Restart(Kind::Restart), _))) => return Why::Restart,
+            Some(Ok((Happening::Restart(Kind::Graceful), _))) => return Why::GracefulRestart,
             Some(Ok((Happening::Ready { .. }, _))) => ready = true,
             Some(Ok((Happening::Exited { .. }, false))) => {
                 log_line!(ALERT, "GB0317", "the child ended before it was ready; giving up");

@@ -5,8 +5,13 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use super::command::{self, Outcome, Signal};
+use super::handover::{self, Purpose, Received};
+use super::listeners::Listener;
 use super::loaded::Loaded;
 use super::report;
+use super::serve;
+use super::supervisor::{Inheritance, Supervisor};
 use crate::log::{self, ErrorLog};
 
 /// What the server was called for.
@@ -14,6 +19,8 @@ use crate::log::{self, ErrorLog};
 pub enum Action {
     /// Serve.
     Serve,
+    /// `-k`: ask something of a server that runs.
+    Ask(Signal),
     /// `-t`: check the configuration.
     Test,
     /// `-v`.
@@ -100,6 +107,13 @@ pub(super) fn print(text: &str) -> Result<i32, Failed> {
 
 fn dispatch(invocation: &Invocation) -> Result<i32, Failed> {
     match invocation.action {
+        Action::Serve => return start(invocation),
+        Action::Ask(signal) => {
+            return match command::run(invocation, signal)? {
+                Outcome::Exit(status) => Ok(status),
+                Outcome::Start => start(invocation),
+            };
+        }
         Action::Version => return print(&report::version()),
         Action::CompiledIn => return print(&report::compiled_in()),
         Action::VersionLong => return version_long(invocation),
@@ -112,16 +126,73 @@ fn dispatch(invocation: &Invocation) -> Result<i32, Failed> {
         Action::Directives => print(&loaded.directives),
         Action::Modules => print(&report::modules(&loaded.mpm)),
         Action::Settings => loaded.print_settings(),
-        Action::Test => {
+        _ => {
             loaded.warn(invocation);
             say("Syntax OK");
             Ok(0)
         }
-        _ => {
-            loaded.warn(invocation);
-            loaded.serve(invocation)
-        }
     }
+}
+
+/// Starts a server, or goes on for an earlier image of this process, or tries whether a next one
+/// could.
+fn start(invocation: &Invocation) -> Result<i32, Failed> {
+    let received = handover::receive()?;
+    let stderr = ErrorLog::stderr().map_err(|error| format!("gearbox: standard error: {error}"))?;
+    log::install(stderr, log::LevelFilter::default());
+    let Some(received) = received else {
+        let loaded = Loaded::read(invocation)?;
+        loaded.warn(invocation);
+        return loaded.serve(invocation);
+    };
+    let given = &received.given;
+    let invocation = Invocation {
+        server_root: given.server_root.clone(),
+        config: given.config.clone(),
+        ..invocation.clone()
+    };
+    match given.purpose {
+        Purpose::Trial => rehearse(&invocation, received),
+        Purpose::Successor => succeed(&invocation, received),
+    }
+}
+
+fn rehearse(invocation: &Invocation, received: Received) -> Result<i32, Failed> {
+    let Received { given, mut adoption } = received;
+    let adopted = given
+        .listeners
+        .iter()
+        .map(|entry| Listener::adopt(adoption.take(entry.fd)?, Some(entry.wanted)));
+    let listeners = adopted.collect::<std::io::Result<_>>();
+    let listeners =
+        listeners.map_err(|error| format!("GB0320: gearbox: hand-over to the trial: {error}"))?;
+    let loaded = Loaded::read(invocation)?;
+    loaded.warn(invocation);
+    loaded.rehearse(listeners, given.pid_file.map(|file| file.path))?;
+    Ok(0)
+}
+
+fn succeed(invocation: &Invocation, received: Received) -> Result<i32, Failed> {
+    let signals = serve::take_over_signals()?;
+    let arguments = std::env::args_os().collect();
+    let Inheritance { mut supervisor, error_log } =
+        Supervisor::inherit(received, signals, arguments)
+            .map_err(|error| format!("GB0320: gearbox: hand-over to this process: {error}"))?;
+    if let Some(error_log) = error_log {
+        log::install(ErrorLog::adopt(error_log), log::LevelFilter::default());
+    }
+    let begun = Loaded::read(invocation).and_then(|mut loaded| {
+        loaded.take_over(invocation, &mut supervisor)?;
+        Ok(loaded)
+    });
+    let text = match begun {
+        Ok(loaded) => return Ok(loaded.run_parent(supervisor)),
+        Err(Failed(text)) => text,
+    };
+    // What was printed is in standard error.
+    supervisor
+        .fail(text.as_deref().unwrap_or("the configuration cannot be used; see standard error"));
+    Ok(serve::take_care(supervisor))
 }
 
 /// `-V` prints what it can even when the configuration is broken.

@@ -1,25 +1,47 @@
-//! The parent's table of children, and the one place where it waits: [`Supervisor::next`].
+//! The parent: its children, what it is asked, and the one place where it waits,
+//! [`Supervisor::next`].
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::channel::{self, Channel, Notice, Order, Read};
+use super::channel::{self, Channel, Order};
+pub(super) use super::children::Exit;
+use super::children::{Children, Said};
+use super::control::{Command, Control, Heard, Reply, Wait};
+use super::generations::{Generation, Generations};
+use super::listeners::Listener;
 use super::pid_file::PidFile;
-use super::scoreboard::{Report, Scoreboard};
+use super::restart::{Asked, Kind, Restart};
+use super::rows::Patience;
+use super::scoreboard::Report;
+use super::service::Service;
+use super::trial::Trial;
 use crate::conn::NEVER;
+use crate::log::LogFiles;
 use crate::log_line;
+use crate::sys::image::Image;
 use crate::sys::{clock, process};
+
+mod pass;
+mod reopen;
+mod replies;
+
+pub(super) use pass::Inheritance;
 
 /// How long a child may take to leave when told to stop at once.
 const STOP_WAIT_NS: u64 = 5_000_000_000;
+
+/// How long a new generation may take until its first child is ready.
+const READY_WAIT_NS: u64 = 10_000_000_000;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,26 +56,12 @@ pub(super) enum Happening {
     Exited { slot: u32, pid: Pid, exit: Exit },
     /// A child's numbers crossed a mark.
     Load { slot: u32, pid: Pid },
-    /// SIGTERM or SIGINT.
+    /// Stop within StopTimeout.
     Stop,
-}
-
-/// How a child ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Exit {
-    Code(i32),
-    Signal(i32),
-}
-
-#[derive(Debug)]
-struct Child {
-    pid: Pid,
-    /// `None` once the child has closed its end.
-    channel: Option<Channel>,
-    ready: bool,
-    draining: bool,
-    /// When it is killed (monotonic ns).
-    kill_ns: u64,
+    /// Stop when everything is finished.
+    GracefulStop,
+    /// The next image is to take over.
+    Restart(Kind),
 }
 
 /// What the parent knows of a slot.
@@ -81,82 +89,178 @@ pub(super) struct Birth {
     pub(super) parent: Pid,
 }
 
-/// `data` of the signal descriptor; children have their slot.
-const SIGNALS: u64 = u64::MAX;
-
-/// Called when the first child is ready.
+/// Called when the first child of this generation is ready.
 pub(super) type OnReady = Box<dyn FnOnce() + Send>;
 
+/// How the server was called; the same in every image.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    pub(super) image: Image,
+    pub(super) server_root: PathBuf,
+    pub(super) config: PathBuf,
+}
+
+/// What a generation begins with.
+pub(super) struct Beginning {
+    pub(super) generation: Generation,
+    pub(super) listeners: Arc<Vec<Listener>>,
+    pub(super) logs: Arc<LogFiles>,
+    pub(super) patience: Patience,
+    /// `None`: as before.
+    pub(super) pid_file: Option<PidFile>,
+    pub(super) control: Option<Control>,
+    pub(super) on_ready: OnReady,
+}
+
+/// `data` of descriptors that are not a child's or a client's; those have their number.
+const SIGNALS: u64 = u64::MAX;
+const CONTROL: u64 = u64::MAX - 1;
+
 pub(super) struct Supervisor {
-    children: Vec<Option<Child>>,
+    origin: Origin,
+    /// Number of this generation.
+    number: u32,
+    generations: Generations,
+    children: Children,
+    /// This generation's children by their slots.
+    slots: Vec<Option<u64>>,
+    /// Numbers of children and clients.
+    last_id: u64,
     epoll: Epoll,
     signals: SignalFd,
     happened: VecDeque<Happening>,
-    board: Arc<Scoreboard>,
+    restart: Restart,
+    /// What this generation's readiness does to older ones.
+    kind: Kind,
+    trial: Option<Trial>,
+    /// When this generation is given up (monotonic ns).
+    ready_by_ns: u64,
+    /// Why the server is degraded.
+    reason: String,
+    listeners: Arc<Vec<Listener>>,
+    /// Of an older generation; kept until this one is ready.
+    spare: Vec<Listener>,
+    logs: Arc<LogFiles>,
+    patience: Patience,
     pid_file: Option<PidFile>,
+    control: Option<Control>,
+    /// Of an older generation whose files lay elsewhere; likewise.
+    former: (Option<PidFile>, Option<Control>),
+    service: Service,
     /// Taken when a child is ready.
     on_ready: Option<OnReady>,
+    reopening: Option<reopen::Reopening>,
 }
 
 impl Supervisor {
-    pub(super) fn new(
-        slots: u32,
-        signals: SignalFd,
-        board: Arc<Scoreboard>,
-        pid_file: Option<PidFile>,
-        on_ready: OnReady,
-    ) -> io::Result<Self> {
+    /// A parent without children.
+    ///
+    /// # Errors
+    /// Out of descriptors.
+    pub(super) fn new(origin: Origin, signals: SignalFd) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNALS))?;
         Ok(Self {
-            children: (0..slots).map(|_| None).collect(),
+            origin,
+            number: 1,
+            generations: Generations::default(),
+            children: Children::default(),
+            slots: Vec::new(),
+            last_id: 0,
             epoll,
             signals,
             happened: VecDeque::new(),
-            board,
-            pid_file,
-            on_ready: Some(on_ready),
+            restart: Restart::starting(None),
+            kind: Kind::Graceful,
+            trial: None,
+            ready_by_ns: NEVER,
+            reason: String::new(),
+            listeners: Arc::default(),
+            spare: Vec::new(),
+            logs: Arc::default(),
+            patience: Patience::default(),
+            pid_file: None,
+            control: None,
+            former: (None, None),
+            service: Service::from_environment(),
+            on_ready: None,
+            reopening: None,
         })
     }
 
-    /// Whether any child has been ready.
+    /// Begins a generation.
+    ///
+    /// # Errors
+    /// Out of watches.
+    pub(super) fn begin(&mut self, beginning: Beginning) -> io::Result<()> {
+        let Beginning { generation, listeners, logs, patience, pid_file, control, on_ready } =
+            beginning;
+        self.slots = vec![None; generation.slots as usize];
+        self.generations.add(self.number, generation);
+        (self.listeners, self.logs, self.patience) = (listeners, logs, patience);
+        if let Some(pid_file) = pid_file {
+            self.former.0 = self.pid_file.replace(pid_file);
+        }
+        if let Some(control) = control {
+            self.watch(control.listener().as_fd(), CONTROL)?;
+            self.former.1 = self.control.replace(control);
+        }
+        self.on_ready = Some(on_ready);
+        Ok(())
+    }
+
+    /// Number of this generation.
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Whether any child of this generation has been ready.
     pub(super) fn proven(&self) -> bool {
-        self.on_ready.is_none()
+        !self.restart.is_starting()
+    }
+
+    /// The restart that the next image is to make.
+    pub(super) fn leaving(&self) -> Option<Kind> {
+        self.restart.leaving()
+    }
+
+    /// Whether this generation failed and an older one goes on.
+    pub(super) fn is_caretaker(&self) -> bool {
+        self.restart.is_caretaker()
+    }
+
+    fn watch(&self, fd: BorrowedFd<'_>, data: u64) -> io::Result<()> {
+        Ok(self.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, data))?)
+    }
+
+    fn new_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
     }
 
     /// Makes a child. In the child itself the answer is its [`Birth`]; everything of the parent's is
     /// gone there.
     pub(super) fn spawn(&mut self, slot: u32) -> Result<Result<Pid, Birth>, SpawnError> {
-        let place = self.children.get(slot as usize).ok_or(SpawnError::NoSuchSlot)?;
+        let place = self.slots.get(slot as usize).ok_or(SpawnError::NoSuchSlot)?;
         if place.is_some() {
             return Err(SpawnError::Taken);
         }
         let (ours, theirs) = channel::pair().map_err(SpawnError::System)?;
-        let watch = EpollEvent::new(EpollFlags::EPOLLIN, u64::from(slot));
-        self.epoll.add(&ours, watch).map_err(|error| SpawnError::System(error.into()))?;
-        self.board.publish(slot, Report::default());
+        let id = self.new_id();
+        self.watch(ours.as_fd(), id).map_err(SpawnError::System)?;
+        self.generations.clear(self.number, slot);
         let parent = Pid::this();
         match process::fork().map_err(SpawnError::System)? {
             None => {
-                // Other children's channels, and the lock that says the parent lives: this child
-                // must not keep them open.
-                self.children.clear();
+                // Other children's channels: this child must not keep them open.
+                self.children.forget();
                 drop(ours);
-                if let Some(pid_file) = self.pid_file.take() {
-                    pid_file.leave_to_parent();
-                }
                 Ok(Err(Birth { slot, channel: theirs, parent }))
             }
             Some(pid) => {
-                let child = Child {
-                    pid,
-                    channel: Some(ours),
-                    ready: false,
-                    draining: false,
-                    kill_ns: NEVER,
-                };
-                if let Some(place) = self.children.get_mut(slot as usize) {
-                    *place = Some(child);
+                self.children.add(id, pid, self.number, slot, ours);
+                if let Some(place) = self.slots.get_mut(slot as usize) {
+                    *place = Some(id);
                 }
                 self.happened.push_back(Happening::Started { slot, pid });
                 Ok(Ok(pid))
@@ -164,45 +268,35 @@ impl Supervisor {
         }
     }
 
-    fn child(&mut self, slot: u32) -> Option<&mut Child> {
-        self.children.get_mut(slot as usize)?.as_mut()
-    }
-
     /// Number of slots.
     pub(super) fn slots(&self) -> u32 {
-        u32::try_from(self.children.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+    }
+
+    fn id_in(&self, slot: u32) -> Option<u64> {
+        self.slots.get(slot as usize).copied().flatten()
     }
 
     /// What is known of the child in a slot.
     pub(super) fn state(&self, slot: u32) -> Option<State> {
-        let child = self.children.get(slot as usize)?.as_ref()?;
-        let Child { pid, ready, draining, .. } = *child;
-        Some(State { pid, ready, draining, report: self.board.read(slot) })
+        let child = self.children.get(self.id_in(slot)?)?;
+        let report = self.generations.report(self.number, slot);
+        Some(State { pid: child.pid, ready: child.ready, draining: child.draining, report })
     }
 
     /// Asks the child in a slot to finish what it holds. `false`: nobody there.
     pub(super) fn drain(&mut self, slot: u32, deadline_ns: u64) -> bool {
-        self.order(slot, Order::Drain(deadline_ns), Signal::SIGUSR1, deadline_ns)
+        self.order(slot, Order::Drain(deadline_ns), deadline_ns)
     }
 
     /// Tells the child in a slot to leave at once. `false`: nobody there.
     pub(super) fn stop(&mut self, slot: u32) -> bool {
-        let deadline = clock::now_ns() + STOP_WAIT_NS;
-        self.order(slot, Order::Stop, Signal::SIGTERM, deadline)
+        self.order(slot, Order::Stop, clock::now_ns().saturating_add(STOP_WAIT_NS))
     }
 
-    fn order(&mut self, slot: u32, order: Order, signal: Signal, deadline_ns: u64) -> bool {
-        let Some(child) = self.child(slot) else { return false };
-        child.draining = true;
-        child.kill_ns = child.kill_ns.min(deadline_ns);
-        if let Some(channel) = &child.channel {
-            // A child that does not read its channel meets its deadline.
-            let _ = channel.order(order);
-        }
-        // The channel reaches the child's main thread, the signal a thread that waits in `recv`.
-        // The child has not been waited for, so the number is still its own.
-        let _ = kill(child.pid, signal);
-        true
+    fn order(&mut self, slot: u32, order: Order, deadline_ns: u64) -> bool {
+        let child = self.id_in(slot).and_then(|id| self.children.get_mut(id));
+        child.map(|child| child.order(order, deadline_ns)).is_some()
     }
 
     /// Waits for the next happening, at most until `deadline_ns`.
@@ -212,12 +306,13 @@ impl Supervisor {
                 return Ok(happening);
             }
             let now = clock::now_ns();
-            self.kill_overdue(now);
+            let until = self.on_time(now).min(deadline_ns);
+            if !self.happened.is_empty() {
+                continue;
+            }
             if now >= deadline_ns {
                 return Ok(Happening::Nothing);
             }
-            let kills = self.children.iter().flatten().map(|child| child.kill_ns);
-            let until = kills.fold(deadline_ns, u64::min);
             let mut events = [EpollEvent::empty(); 32];
             let seen = match self.epoll.wait(&mut events, timeout(until, now)) {
                 Ok(seen) => seen,
@@ -225,54 +320,147 @@ impl Supervisor {
                 Err(error) => return Err(error.into()),
             };
             for event in events.iter().take(seen) {
-                match u32::try_from(event.data()) {
-                    Ok(slot) => self.read_channel(slot),
-                    Err(_) => self.read_signals()?,
+                match event.data() {
+                    SIGNALS => self.read_signals()?,
+                    CONTROL => self.accept_client(),
+                    id if self.children.get(id).is_some() => self.listen_to(id),
+                    id => self.hear_client(id),
                 }
             }
         }
     }
 
-    fn kill_overdue(&mut self, now_ns: u64) {
-        for child in self.children.iter_mut().flatten().filter(|child| child.kill_ns <= now_ns) {
-            log_line!(
-                WARN,
-                "AH00046",
-                "child process {} still did not exit, sending a SIGKILL",
-                child.pid
-            );
-            let _ = kill(child.pid, Signal::SIGKILL);
-            child.kill_ns = NEVER;
+    /// Does what is due; when it next has to.
+    fn on_time(&mut self, now_ns: u64) -> u64 {
+        self.children.kill_overdue(now_ns);
+        if let Some(trial) = self.trial.as_mut().filter(|trial| trial.until_ns <= now_ns) {
+            trial.end(true);
         }
+        if self.ready_by_ns <= now_ns {
+            let wait = READY_WAIT_NS / 1_000_000_000;
+            self.fail(&format!("no child of generation {} was ready within {wait} s", self.number));
+            // Brings the MPM's `run` back.
+            self.happened.push_back(Happening::Stop);
+        }
+        if self.reopening.as_ref().is_some_and(|reopening| reopening.until_ns <= now_ns) {
+            self.end_reopening();
+        }
+        [
+            self.children.next_kill_ns(),
+            self.ready_by_ns,
+            self.trial.as_ref().map_or(NEVER, |trial| trial.until_ns),
+            self.reopening.as_ref().map_or(NEVER, |reopening| reopening.until_ns),
+            self.service.keep_alive(now_ns).unwrap_or(NEVER),
+        ]
+        .into_iter()
+        .fold(NEVER, u64::min)
     }
 
-    fn read_channel(&mut self, slot: u32) {
-        // One message a turn: a child that floods its channel does not keep the parent from the
-        // others.
-        let child = self.children.get_mut(slot as usize).and_then(Option::as_mut);
-        let Some(child) = child else { return };
-        let Some(channel) = &child.channel else { return };
-        let pid = child.pid;
-        match channel.next_notice() {
-            Read::Message(Notice::Ready) if !child.ready => {
-                child.ready = true;
-                if let Some(on_ready) = self.on_ready.take() {
-                    on_ready();
+    fn listen_to(&mut self, id: u64) {
+        let Some(child) = self.children.get_mut(id) else { return };
+        let (slot, pid, is_ours) = (child.slot, child.pid, child.generation == self.number);
+        match child.listen() {
+            Said::Ready => {
+                if is_ours && self.restart.is_starting() {
+                    self.ready();
                 }
-                self.happened.push_back(Happening::Ready { slot, pid });
+                if is_ours {
+                    self.happened.push_back(Happening::Ready { slot, pid });
+                }
             }
-            Read::Message(Notice::Load | Notice::Stopping) => {
+            Said::Load if is_ours => {
                 let load = Happening::Load { slot, pid };
                 if self.happened.back() != Some(&load) {
                     self.happened.push_back(load);
                 }
             }
-            Read::Message(Notice::Ready) | Read::Nothing => {}
-            Read::Closed => {
-                let _ = self.epoll.delete(channel.as_fd());
-                child.channel = None;
+            Said::Reopened => self.reopened(),
+            Said::Closed => {
+                if let Some(channel) = child.channel.take() {
+                    let _ = self.epoll.delete(channel.as_fd());
+                }
             }
+            Said::Load | Said::Nothing => {}
         }
+    }
+
+    /// The first child of this generation can serve: older ones finish.
+    fn ready(&mut self) {
+        self.restart.ready();
+        self.ready_by_ns = NEVER;
+        if let Some(on_ready) = self.on_ready.take() {
+            on_ready();
+        }
+        let now = clock::now_ns();
+        let deadline = |wait: Option<std::time::Duration>| wait.map_or(NEVER, |w| later(now, w));
+        let (order, deadline) = match self.kind {
+            Kind::Graceful => {
+                let deadline = deadline(self.patience.restart);
+                (Order::Drain(deadline), deadline)
+            }
+            Kind::Restart => self.leave_order(),
+        };
+        let number = self.number;
+        for child in self.children.iter_mut().filter(|c| c.generation != number && !c.draining) {
+            child.order(order, deadline);
+        }
+        self.spare.clear();
+        self.former = (None, None);
+        self.reason.clear();
+        self.service
+            .ready(&format!("generation {number} serves ({})", self.generations.mpm(number)));
+        self.settle(&self.success(""));
+    }
+
+    /// How children leave within StopTimeout, and when they are killed.
+    fn leave_order(&self) -> (Order, u64) {
+        let now = clock::now_ns();
+        if self.patience.stop.is_zero() {
+            return (Order::Stop, now.saturating_add(STOP_WAIT_NS));
+        }
+        let deadline = later(now, self.patience.stop);
+        (Order::Leave(deadline), deadline)
+    }
+
+    /// No child of this generation will serve. Where an older one's children go on, nothing is lost.
+    pub(super) fn fail(&mut self, reason: &str) {
+        self.ready_by_ns = NEVER;
+        self.restart.failed();
+        self.reason = reason.to_owned();
+    }
+
+    /// This generation is given up: its children are killed, an older one's go on. `false`: there are
+    /// none.
+    pub(super) fn take_care(&mut self) -> bool {
+        let number = self.number;
+        self.children.iter_mut().filter(|c| c.generation == number).for_each(|child| child.kill());
+        // What lies elsewhere in the new configuration is given up with it.
+        if let Some(pid_file) = self.former.0.take() {
+            self.pid_file = Some(pid_file);
+        }
+        if let Some(control) = self.former.1.take() {
+            self.control = Some(control);
+        }
+        self.on_ready = None;
+        if !self.has_old_children() {
+            return false;
+        }
+        let reason = &self.reason;
+        log_line!(
+            ALERT,
+            "GB0323",
+            "restart failed: {reason}; degraded: the children of the last good generation go on \
+             serving, none is replaced until a restart succeeds"
+        );
+        let status = format!("degraded: {reason}");
+        self.service.ready(&status);
+        self.settle(&self.failure(&status));
+        true
+    }
+
+    /// Whether children of an older generation take connections.
+    pub(super) fn has_old_children(&self) -> bool {
+        self.children.iter().any(|(_, child)| child.generation != self.number && !child.draining)
     }
 
     fn read_signals(&mut self) -> io::Result<()> {
@@ -281,21 +469,84 @@ impl Supervisor {
                 Some(Signal::SIGCHLD) => self.reap(),
                 Some(signal @ (Signal::SIGTERM | Signal::SIGINT)) => {
                     log_line!(NOTICE, "AH00491", "caught {}, shutting down", signal.as_str());
-                    self.happened.push_back(Happening::Stop);
+                    self.end(Happening::Stop);
                 }
-                Some(signal) => log_line!(
-                    WARN,
-                    "GB0301",
-                    "caught {}: restarting is not supported yet, nothing done",
-                    signal.as_str()
-                ),
-                None => {}
+                Some(Signal::SIGWINCH) => {
+                    log_line!(NOTICE, "AH00492", "caught SIGWINCH, shutting down gracefully");
+                    self.end(Happening::GracefulStop);
+                }
+                Some(Signal::SIGUSR1) => {
+                    log_line!(NOTICE, "AH00493", "SIGUSR1 received.  Doing graceful restart");
+                    self.ask(Kind::Graceful);
+                }
+                Some(Signal::SIGHUP) => {
+                    log_line!(NOTICE, "AH00494", "SIGHUP received.  Attempting to restart");
+                    self.ask(Kind::Restart);
+                }
+                Some(Signal::SIGUSR2) => self.reopen(),
+                Some(_) | None => {}
             }
         }
         Ok(())
     }
 
-    /// Collects every child that has ended.
+    /// The server shall stop: no restart begins or goes on.
+    fn end(&mut self, how: Happening) {
+        if let Some(trial) = &mut self.trial {
+            trial.end(false);
+        }
+        self.restart.stop();
+        self.ready_by_ns = NEVER;
+        self.service.stopping("stopping");
+        self.settle(&self.failure("the server stops"));
+        self.happened.push_back(how);
+    }
+
+    fn ask(&mut self, kind: Kind) -> Asked {
+        let asked = self.restart.ask(kind);
+        match asked {
+            Asked::Try => self.begin_trial(),
+            Asked::Queued => {
+                log_line!(INFO, "GB0324", "a restart is under way; another one follows it");
+            }
+            Asked::Ignored => {}
+        }
+        asked
+    }
+
+    fn begin_trial(&mut self) {
+        self.service.reloading("trying the configuration");
+        match self.start_trial() {
+            Ok(trial) => self.trial = Some(trial),
+            Err(error) => self.refuse(&format!("the trial cannot be started: {error}")),
+        }
+    }
+
+    fn trial_ended(&mut self, trial: Trial, exit: Exit) {
+        match trial.verdict(exit) {
+            Ok(warnings) => {
+                if let Some(kind) = self.restart.passed() {
+                    if !warnings.is_empty() {
+                        log_line!(WARN, "GB0325", "the new configuration: {warnings}");
+                    }
+                    self.happened.push_back(Happening::Restart(kind));
+                }
+            }
+            Err(reason) => self.refuse(&reason),
+        }
+    }
+
+    /// A restart is refused; everything is as before.
+    pub(super) fn refuse(&mut self, reason: &str) {
+        self.restart.refused();
+        log_line!(ERROR, "GB0326", "restart refused, generation {} goes on: {reason}", self.number);
+        let line = reason.lines().next().unwrap_or_default();
+        self.service.ready(&format!("restart refused: {line}"));
+        self.settle(&self.failure(reason));
+    }
+
+    /// Collects every process that has ended, also those that are not ours: as process 1 the parent
+    /// is given everybody's.
     fn reap(&mut self) {
         loop {
             let exit = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -305,47 +556,87 @@ impl Supervisor {
                 Err(nix::Error::EINTR) | Ok(_) => continue,
                 Err(_) => return,
             };
-            self.buried(exit.0, exit.1);
+            self.ended(exit.0, exit.1);
         }
     }
 
-    fn buried(&mut self, pid: Pid, exit: Exit) {
-        let found = self.children.iter().position(|c| c.as_ref().is_some_and(|c| c.pid == pid));
-        let Some(slot) = found else { return };
-        let asked = self.children.get_mut(slot).and_then(Option::take).is_some_and(|c| c.draining);
-        log_exit(pid, exit, asked);
-        let slot = u32::try_from(slot).unwrap_or(u32::MAX);
-        self.board.publish(slot, Report::default());
-        self.happened.push_back(Happening::Exited { slot, pid, exit });
+    fn ended(&mut self, pid: Pid, exit: Exit) {
+        if let Some(trial) = self.trial.take_if(|trial| trial.is(pid)) {
+            return self.trial_ended(trial, exit);
+        }
+        let Some((_, child)) = self.children.bury(pid) else { return };
+        let (generation, slot) = (child.generation, child.slot);
+        let is_ours = generation == self.number;
+        log_exit(pid, exit, child.draining, is_ours);
+        self.generations.clear(generation, slot);
+        if child.reopening {
+            self.reopened();
+        }
+        if is_ours {
+            if let Some(place) = self.slots.get_mut(slot as usize) {
+                *place = None;
+            }
+            self.happened.push_back(Happening::Exited { slot, pid, exit });
+            return;
+        }
+        let (number, children) = (self.number, &self.children);
+        self.generations
+            .retain(|n| n == number || children.iter().any(|(_, child)| child.generation == n));
+        if self.is_caretaker() {
+            self.happened.push_back(Happening::Nothing);
+        }
     }
 
-    fn alive(&self) -> bool {
-        self.children.iter().any(Option::is_some)
+    /// The addresses are free for others; children still finish what they hold.
+    fn close_listeners(&mut self) {
+        self.spare.clear();
+        let Ok(null) = std::fs::File::open("/dev/null") else { return };
+        for listener in self.listeners.iter() {
+            let _ = crate::sys::files::replace(listener.number(), null.as_fd());
+        }
     }
 
-    /// Tells every child to leave at once and waits until all have; kills those that do not.
+    fn order_all(&mut self, order: Order, deadline_ns: u64) {
+        self.children.iter_mut().for_each(|child| child.order(order, deadline_ns));
+    }
+
+    /// Tells every child to finish the requests in progress and waits until all have left; kills
+    /// those that take longer than StopTimeout. A further stop signal shortens that.
     pub(super) fn stop_all(&mut self) -> io::Result<()> {
-        for slot in 0..self.slots() {
-            self.stop(slot);
-        }
-        while self.alive() {
-            self.next(NEVER)?;
+        self.restart.stop();
+        self.close_listeners();
+        let (order, deadline) = self.leave_order();
+        self.order_all(order, deadline);
+        while !self.children.is_empty() {
+            if self.next(NEVER)? == Happening::Stop {
+                self.order_all(Order::Stop, clock::now_ns().saturating_add(HURRY_NS));
+            }
         }
         Ok(())
     }
 
-    /// Lets every child finish what it holds; a further stop signal ends that.
+    /// Lets every child finish what it holds, for as long as GracefulShutdownTimeout says; a further
+    /// stop ends that. Another server may start meanwhile.
     pub(super) fn drain_all(&mut self) -> io::Result<()> {
-        for slot in 0..self.slots() {
-            self.drain(slot, NEVER);
-        }
-        while self.alive() {
-            if self.next(NEVER)? == Happening::Stop {
+        self.restart.stop();
+        self.close_listeners();
+        (self.pid_file, self.control, self.former) = (None, None, (None, None));
+        let deadline = self.patience.shutdown.map_or(NEVER, |wait| later(clock::now_ns(), wait));
+        self.order_all(Order::Drain(deadline), deadline);
+        while !self.children.is_empty() {
+            if matches!(self.next(NEVER)?, Happening::Stop | Happening::GracefulStop) {
                 return self.stop_all();
             }
         }
         Ok(())
     }
+}
+
+/// How long children may take once a stop is asked for again.
+const HURRY_NS: u64 = 1_000_000_000;
+
+fn later(now_ns: u64, wait: std::time::Duration) -> u64 {
+    now_ns.saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(NEVER))
 }
 
 fn timeout(until_ns: u64, now_ns: u64) -> EpollTimeout {
@@ -359,9 +650,9 @@ fn timeout(until_ns: u64, now_ns: u64) -> EpollTimeout {
     millis.unwrap_or(EpollTimeout::MAX)
 }
 
-fn log_exit(pid: Pid, exit: Exit, asked: bool) {
+fn log_exit(pid: Pid, exit: Exit, asked: bool, is_ours: bool) {
     match exit {
-        Exit::Code(mpm_abi::CHILD_FATAL) => {
+        Exit::Code(mpm_abi::CHILD_FATAL) if is_ours => {
             log_line!(
                 ALERT,
                 "AH00050",

@@ -14,6 +14,7 @@ use crate::log_line;
 use crate::server::channel::Notice;
 use crate::server::child::Told;
 use crate::server::context::Context;
+use crate::server::restart::Kind;
 use crate::server::scoreboard::Report;
 use crate::server::supervisor::{Exit, Happening, SpawnError, Supervisor};
 use crate::sys::{clock, process};
@@ -105,7 +106,7 @@ pub(super) unsafe extern "C" fn child_get(host: *mut Host, slot: u32, out: *mut 
             struct_size: 0,
             flags: 0,
             pid: 0,
-            generation: GENERATION,
+            generation: context.generation(),
             idle: 0,
             busy: 0,
             connections: 0,
@@ -128,9 +129,6 @@ pub(super) unsafe extern "C" fn child_get(host: *mut Host, slot: u32, out: *mut 
     unsafe { guard(host, E_PANIC, body) }
 }
 
-/// The first generation; restarts, which begin further ones, are not there yet.
-const GENERATION: u32 = 1;
-
 pub(super) unsafe extern "C" fn child_report(
     host: *mut Host,
     idle: u32,
@@ -148,36 +146,32 @@ pub(super) unsafe extern "C" fn child_report(
     unsafe { guard(host, (), body) };
 }
 
-/// Tells the parent something.
-///
-/// # Safety
-/// As [`guard`].
-unsafe fn notify(host: *mut Host, notice: Notice) {
+pub(super) unsafe extern "C" fn child_ready(host: *mut Host) {
     let body = |context: &Context| {
         if let Some(child) = context.child.get() {
-            child.notify(notice);
+            child.notify(Notice::Ready);
         }
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: the MPM passes back what `create` gave it.
     unsafe { guard(host, (), body) };
 }
 
-pub(super) unsafe extern "C" fn child_ready(host: *mut Host) {
-    // SAFETY: the MPM passes back what `create` gave it.
-    unsafe { notify(host, Notice::Ready) };
-}
-
 pub(super) unsafe extern "C" fn child_stopping(host: *mut Host) {
+    let body = |context: &'static Context| {
+        if let Some(child) = context.child.get() {
+            child.stop_accepting(context.listeners.get().map_or(&[], |all| all.as_slice()));
+        }
+    };
     // SAFETY: the MPM passes back what `create` gave it.
-    unsafe { notify(host, Notice::Stopping) };
+    unsafe { guard(host, (), body) };
 }
 
-fn empty_event(kind: u32) -> Event {
+fn empty_event(context: &Context, kind: u32) -> Event {
     Event {
         struct_size: 0,
         kind,
         slot: 0,
-        generation: GENERATION,
+        generation: context.generation(),
         pid: 0,
         status: 0,
         reason: mpm_abi::EXIT_CODE,
@@ -199,8 +193,11 @@ pub(super) unsafe extern "C" fn reap(host: *mut Host, timeout_ns: u64, event: *m
             Happening::Exited { slot, pid, .. } => (mpm_abi::EVENT_CHILD_EXITED, Some((slot, pid))),
             Happening::Load { slot, pid } => (mpm_abi::EVENT_LOAD, Some((slot, pid))),
             Happening::Stop => (mpm_abi::EVENT_STOP, None),
+            Happening::GracefulStop => (mpm_abi::EVENT_GRACEFUL_STOP, None),
+            Happening::Restart(Kind::Restart) => (mpm_abi::EVENT_RESTART, None),
+            Happening::Restart(Kind::Graceful) => (mpm_abi::EVENT_GRACEFUL_RESTART, None),
         };
-        let mut value = empty_event(kind);
+        let mut value = empty_event(context, kind);
         if let Some((slot, pid)) = child {
             value.slot = slot;
             value.pid = i64::from(pid.as_raw());
@@ -231,9 +228,9 @@ pub(super) unsafe extern "C" fn control_next(host: *mut Host, event: *mut Event)
         let Some(child) = context.child.get() else { return E_STATE };
         let value = match child.told() {
             Told::Nothing => return E_AGAIN,
-            Told::Stop => empty_event(mpm_abi::EVENT_STOP),
+            Told::Stop => empty_event(context, mpm_abi::EVENT_STOP),
             Told::Drain(deadline_ns) => {
-                Event { deadline_ns, ..empty_event(mpm_abi::EVENT_CHILD_DRAIN) }
+                Event { deadline_ns, ..empty_event(context, mpm_abi::EVENT_CHILD_DRAIN) }
             }
         };
         // SAFETY: the MPM's out-struct.

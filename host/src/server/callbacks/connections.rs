@@ -13,13 +13,14 @@ use super::guard;
 use super::memory::{answer, copied, room};
 use crate::conn::{Conn, Events, New, Phase, Status};
 use crate::log_line;
+use crate::server::child::ChildSide;
 use crate::server::context::Context;
 use crate::server::listeners::{self, Incoming};
 use crate::sys::socket::Mode;
 use crate::sys::{clock, socket};
 
 fn listeners(context: &'static Context) -> &'static [listeners::Listener] {
-    context.listeners.get().map_or(&[], Vec::as_slice)
+    context.listeners.get().map_or(&[], |all| all.as_slice())
 }
 
 pub(super) unsafe extern "C" fn listener_count(host: *mut Host) -> u32 {
@@ -62,7 +63,7 @@ pub(super) unsafe extern "C" fn accept(
     flags: u32,
     out: *mut Accepted,
 ) -> i32 {
-    let body = |context| {
+    let body = |context: &'static Context| {
         let Some(listener) = listeners(context).get(listener as usize) else { return E_INVAL };
         // Before a connection is taken that could not be handed over.
         let needed = std::mem::offset_of!(Accepted, accepted_ns);
@@ -79,6 +80,9 @@ pub(super) unsafe extern "C" fn accept(
             retry_ns: 0,
             addr: [0; mpm_abi::ADDR_LEN],
         };
+        if context.child.get().is_some_and(ChildSide::has_stopped_accepting) {
+            return E_AGAIN;
+        }
         let (fd, status) = match listener.accept(mode, &mut value.addr) {
             Incoming::Connection(fd, len) => {
                 value.addr_len = u32::try_from(len).unwrap_or(0);

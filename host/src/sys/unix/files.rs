@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
@@ -218,6 +218,22 @@ pub fn read_at(
             _ => return Err(error),
         }
     }
+}
+
+/// From now on the descriptor with this number leads to `file`, in one step: there is no moment at
+/// which it leads nowhere. `number` belongs to somebody who keeps it open as long as the process.
+///
+/// # Errors
+/// What the system answers.
+pub fn replace(number: RawFd, file: BorrowedFd<'_>) -> io::Result<()> {
+    if file.as_raw_fd() == number {
+        return Ok(());
+    }
+    // Standard error stays open for what is executed.
+    let flags = if number > 2 { libc::O_CLOEXEC } else { 0 };
+    // SAFETY: takes no pointers. The number stays its owner's; only what it leads to changes.
+    let result = unsafe { libc::dup3(file.as_raw_fd(), number, flags) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ pub mod clock;
 pub mod file_window;
 #[expect(unsafe_code, reason = "statx, which nix does not offer")]
 pub mod files;
+#[expect(unsafe_code, reason = "descriptors that another image left, by number")]
+pub mod image;
 #[expect(unsafe_code, reason = "fork and exit of children")]
 pub mod process;
 #[expect(unsafe_code, reason = "memory shared between processes")]

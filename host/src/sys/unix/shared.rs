@@ -2,10 +2,11 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
-use nix::fcntl::{FcntlArg, SealFlag};
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 
@@ -23,21 +24,38 @@ unsafe impl Send for SharedWords {}
 unsafe impl Sync for SharedWords {}
 
 impl SharedWords {
-    /// `len` words, all zero. The memory is sealed: no process can shrink it under another's feet.
+    /// `len` words, all zero, and the descriptor of the memory. It is sealed: no process can shrink
+    /// it under another's feet.
     ///
     /// # Errors
     /// Out of memory or descriptors.
-    pub fn new(len: usize) -> io::Result<Self> {
-        let bytes = len.max(1) * size_of::<AtomicU32>();
+    pub fn new(len: usize) -> io::Result<(Self, OwnedFd)> {
+        let bytes = bytes(len);
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
         let memory = memfd_create(c"gearbox-scoreboard", flags)?;
         nix::unistd::ftruncate(&memory, i64::try_from(bytes).unwrap_or(i64::MAX))?;
-        let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
-        nix::fcntl::fcntl(&memory, FcntlArg::F_ADD_SEALS(seals))?;
-        let size = NonZeroUsize::new(bytes).ok_or(io::ErrorKind::InvalidInput)?;
+        fcntl(&memory, FcntlArg::F_ADD_SEALS(seals()))?;
+        Ok((Self::map(memory.as_fd(), len)?, memory))
+    }
+
+    /// The words of memory that another image made.
+    ///
+    /// # Errors
+    /// It is not sealed, or not that long.
+    pub fn adopt(memory: BorrowedFd<'_>, len: usize) -> io::Result<Self> {
+        let sealed = SealFlag::from_bits_truncate(fcntl(memory, FcntlArg::F_GET_SEALS)?);
+        let size = nix::sys::stat::fstat(memory)?.st_size;
+        if !sealed.contains(seals()) || u64::try_from(size).ok() != Some(bytes(len) as u64) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Self::map(memory, len)
+    }
+
+    fn map(memory: BorrowedFd<'_>, len: usize) -> io::Result<Self> {
+        let size = NonZeroUsize::new(bytes(len)).ok_or(io::ErrorKind::InvalidInput)?;
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice touches nobody's memory.
-        let start = unsafe { mmap(None, size, access, MapFlags::MAP_SHARED, &memory, 0) }?;
+        let start = unsafe { mmap(None, size, access, MapFlags::MAP_SHARED, memory, 0) }?;
         Ok(Self { start: start.cast(), len })
     }
 
@@ -48,4 +66,12 @@ impl SharedWords {
         // tear nothing a reader relies on.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
+}
+
+fn bytes(len: usize) -> usize {
+    len.max(1) * size_of::<AtomicU32>()
+}
+
+fn seals() -> SealFlag {
+    SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL
 }

@@ -1,8 +1,8 @@
 //! Signals: events in the parent, two handlers in children.
 //!
 //! The parent blocks what it handles and reads it from a signalfd. A child learns over its control
-//! channel what to do; SIGTERM and SIGUSR1 only reach what a channel cannot: a thread that waits in
-//! `recv`, and the administrator's own `kill`.
+//! channel what to do; SIGTERM, SIGUSR1, SIGUSR2 and SIGURG only reach what a channel cannot: a thread
+//! that waits in `recv`, and the administrator's own `kill`.
 
 use std::cell::Cell;
 use std::io;
@@ -13,19 +13,34 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signa
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// What the parent is told by signal.
-pub const PARENT_SIGNALS: [Signal; 5] =
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGCHLD];
+pub const PARENT_SIGNALS: [Signal; 7] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGHUP,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGWINCH,
+    Signal::SIGCHLD,
+];
 
-/// Blocks the parent's signals and makes a descriptor to read them from.
+/// Blocks the parent's signals and makes a descriptor to read them from. Signals that came since an
+/// earlier image of this process blocked them are read from it too.
 ///
 /// # Errors
 /// What the system answers.
 pub fn take_over() -> io::Result<SignalFd> {
     let set: SigSet = PARENT_SIGNALS.into_iter().collect();
     set.thread_block()?;
-    // A resized terminal must not end the server, as it does with httpd.
-    ignore(Signal::SIGWINCH)?;
+    if has_terminal() {
+        // A resized terminal must not end the server, as it does with httpd.
+        ignore(Signal::SIGWINCH)?;
+    }
     Ok(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
+}
+
+/// Whether a terminal controls this process.
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
 }
 
 fn ignore(signal: Signal) -> io::Result<()> {
@@ -42,6 +57,7 @@ fn set_action(signal: Signal, handler: SigHandler) -> io::Result<()> {
 
 static STOPPING: AtomicBool = AtomicBool::new(false);
 static DRAINING: AtomicBool = AtomicBool::new(false);
+static LEAVING: AtomicBool = AtomicBool::new(false);
 static CONTROL: AtomicI32 = AtomicI32::new(-1);
 
 /// Whether this child was told to leave at once.
@@ -59,6 +75,20 @@ pub fn set_draining() {
     DRAINING.store(true, Ordering::Relaxed);
 }
 
+/// Whether this child was told to finish the requests in progress and wait for no others.
+pub fn is_leaving() -> bool {
+    LEAVING.load(Ordering::Relaxed)
+}
+
+/// What the SIGUSR2 handler does, done by other means. Threads that wait for a request wait no
+/// longer. Async-signal-safe.
+pub fn leave() {
+    set_draining();
+    // Before the threads are woken: they look at it then.
+    LEAVING.store(true, Ordering::SeqCst);
+    shut_waiting();
+}
+
 /// Prepares a fresh child: handlers instead of the parent's signalfd. `control` is its end of the
 /// control channel, which becomes readable (end of file) when SIGTERM arrives.
 ///
@@ -68,9 +98,12 @@ pub fn prepare_child(control: BorrowedFd<'_>) -> io::Result<()> {
     CONTROL.store(control.as_raw_fd(), Ordering::Relaxed);
     set_action(Signal::SIGTERM, SigHandler::Handler(on_stop))?;
     set_action(Signal::SIGUSR1, SigHandler::Handler(on_drain))?;
+    set_action(Signal::SIGUSR2, SigHandler::Handler(on_leave))?;
+    set_action(Signal::SIGURG, SigHandler::Handler(on_nudge))?;
     // From the terminal these reach the whole group; the parent decides what they mean.
     ignore(Signal::SIGINT)?;
     ignore(Signal::SIGHUP)?;
+    ignore(Signal::SIGWINCH)?;
     set_action(Signal::SIGCHLD, SigHandler::SigDfl)?;
     let set: SigSet = PARENT_SIGNALS.into_iter().collect();
     set.thread_unblock()?;
@@ -86,13 +119,24 @@ pub fn prepare_alone(control: BorrowedFd<'_>) -> io::Result<()> {
     set_action(Signal::SIGINT, SigHandler::Handler(on_stop))
 }
 
+/// Ends a wait, so that the control channel is looked at.
+extern "C" fn on_nudge(_: libc::c_int) {}
+
 extern "C" fn on_drain(_: libc::c_int) {
     set_draining();
 }
 
+extern "C" fn on_leave(_: libc::c_int) {
+    leave();
+}
+
 extern "C" fn on_stop(_: libc::c_int) {
-    STOPPING.store(true, Ordering::Relaxed);
+    STOPPING.store(true, Ordering::SeqCst);
     shut_read(CONTROL.load(Ordering::Relaxed));
+    shut_waiting();
+}
+
+fn shut_waiting() {
     for waiting in &WAITING {
         shut_read(waiting.load(Ordering::SeqCst));
     }
@@ -123,8 +167,9 @@ thread_local! {
     static PLACE: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// While it lives, SIGTERM ends the calling thread's wait on a socket (as if the peer had sent FIN).
-/// Look at [`is_stopping`] after making it: the signal may have come before.
+/// While it lives, SIGTERM and [`leave`] end the calling thread's wait on a socket (as if the peer had
+/// sent FIN). Look at [`is_stopping`] and [`is_leaving`] after making it: the signal may have come
+/// before.
 #[derive(Debug)]
 pub struct Interruptible(usize);
 

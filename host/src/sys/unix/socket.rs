@@ -9,7 +9,10 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use hyper::rt::ReadBufCursor;
-use nix::sys::socket::{Shutdown, SockaddrLike, SockaddrStorage, setsockopt, sockopt};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, Shutdown, SockaddrLike, SockaddrStorage,
+    recvmsg, sendmsg, setsockopt, sockopt,
+};
 
 /// How a descriptor is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +66,7 @@ pub fn read(fd: BorrowedFd<'_>, mode: Mode, buf: &mut ReadBufCursor<'_>) -> io::
 /// `WouldBlock`: nothing there.
 pub fn discard(fd: BorrowedFd<'_>) -> io::Result<usize> {
     let mut scratch = [0_u8; 16 * 1024];
-    let flags = nix::sys::socket::MsgFlags::MSG_DONTWAIT;
+    let flags = MsgFlags::MSG_DONTWAIT;
     Ok(nix::sys::socket::recv(fd.as_raw_fd(), &mut scratch, flags)?)
 }
 
@@ -72,7 +75,7 @@ pub fn discard(fd: BorrowedFd<'_>) -> io::Result<usize> {
 /// # Errors
 /// `WouldBlock`: the time has passed. `Interrupted`: a signal came.
 pub fn recv_waiting(fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<usize> {
-    Ok(nix::sys::socket::recv(fd.as_raw_fd(), buf, nix::sys::socket::MsgFlags::empty())?)
+    Ok(nix::sys::socket::recv(fd.as_raw_fd(), buf, MsgFlags::empty())?)
 }
 
 /// Writes without waiting. `more`: further bytes follow at once, so hold back a short packet.
@@ -85,14 +88,13 @@ pub fn write(
     slices: &[IoSlice<'_>],
     more: bool,
 ) -> io::Result<usize> {
-    use nix::sys::socket::MsgFlags;
     loop {
         let result = if mode == Mode::NonBlocking && !more {
             nix::sys::uio::writev(fd, slices)
         } else {
             let mut flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
             flags.set(MsgFlags::from_bits_retain(libc::MSG_MORE), more);
-            nix::sys::socket::sendmsg::<()>(fd.as_raw_fd(), slices, &[], flags, None)
+            sendmsg::<()>(fd.as_raw_fd(), slices, &[], flags, None)
         };
         match result {
             Err(nix::Error::EINTR) => {}
@@ -272,6 +274,53 @@ pub fn wait(
         hangup: own & broken != 0,
         other: fds.iter().skip(1).any(|fd| fd.revents != 0),
     })
+}
+
+/// Sends one whole message, with a descriptor, without waiting.
+///
+/// # Errors
+/// `WouldBlock`: the other side has plenty to read.
+pub fn send_with_fd(
+    fd: BorrowedFd<'_>,
+    message: &[u8],
+    carried: Option<BorrowedFd<'_>>,
+) -> io::Result<()> {
+    let raw = carried.map(|fd| [fd.as_raw_fd()]);
+    let rights = raw.as_ref().map(|fds| ControlMessage::ScmRights(fds));
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    let parts = [IoSlice::new(message)];
+    sendmsg::<()>(fd.as_raw_fd(), &parts, rights.as_slice(), flags, None)?;
+    Ok(())
+}
+
+/// The first byte of what is there to be received, which stays there.
+pub fn peek(fd: BorrowedFd<'_>) -> Option<u8> {
+    let mut byte = [0];
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
+    let len = nix::sys::socket::recv(fd.as_raw_fd(), &mut byte, flags).ok()?;
+    (len == 1).then_some(byte[0])
+}
+
+/// Receives one message, and the descriptor that came with it, without waiting; 0 bytes = the other
+/// side is gone.
+///
+/// # Errors
+/// `WouldBlock`: nothing there.
+pub fn recv_with_fd(fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+    let mut room = nix::cmsg_space!([RawFd; 1]);
+    let mut parts = [io::IoSliceMut::new(buf)];
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let received = recvmsg::<()>(fd.as_raw_fd(), &mut parts, Some(&mut room), flags)?;
+    let mut carried = None;
+    for rights in received.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(fds) = rights {
+            for fd in fds {
+                // SAFETY: the kernel has just made it for this process; nobody else owns it.
+                carried = Some(unsafe { OwnedFd::from_raw_fd(fd) });
+            }
+        }
+    }
+    Ok((received.bytes, carried))
 }
 
 /// A descriptor that [`signal`] makes readable.

@@ -1,0 +1,219 @@
+//! The parent's private table of children, of every generation.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::channel::{Channel, Notice, Order, Read};
+use super::handover::ChildEntry;
+use crate::conn::NEVER;
+use crate::log_line;
+use crate::sys::image::{self, Adoption};
+
+/// A child.
+#[derive(Debug)]
+pub(super) struct Child {
+    pub(super) pid: Pid,
+    pub(super) generation: u32,
+    pub(super) slot: u32,
+    /// `None` once the child has closed its end.
+    pub(super) channel: Option<Channel>,
+    pub(super) ready: bool,
+    /// It was told to leave, in one way or another.
+    pub(super) draining: bool,
+    /// When it is killed (monotonic ns).
+    kill_ns: u64,
+    /// It has been sent logs and has not said yet that it writes to them.
+    pub(super) reopening: bool,
+}
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    Code(i32),
+    Signal(i32),
+}
+
+/// Children by a number that is never used again in this image.
+#[derive(Debug, Default)]
+pub(super) struct Children {
+    all: BTreeMap<u64, Child>,
+}
+
+impl Children {
+    /// Adds a child that was just made.
+    pub(super) fn add(&mut self, id: u64, pid: Pid, generation: u32, slot: u32, channel: Channel) {
+        let child = Child {
+            pid,
+            generation,
+            slot,
+            channel: Some(channel),
+            ready: false,
+            draining: false,
+            kill_ns: NEVER,
+            reopening: false,
+        };
+        self.all.insert(id, child);
+    }
+
+    /// Adds a child that an earlier image made.
+    ///
+    /// # Errors
+    /// Its channel was not handed over.
+    pub(super) fn adopt(
+        &mut self,
+        id: u64,
+        entry: &ChildEntry,
+        adoption: &mut Adoption,
+    ) -> io::Result<Option<BorrowedFd<'_>>> {
+        let channel = entry.channel.map(|fd| adoption.take(fd)).transpose()?;
+        let child = Child {
+            pid: Pid::from_raw(entry.pid),
+            generation: entry.generation,
+            slot: entry.slot,
+            channel: channel.map(Channel::from),
+            ready: entry.ready,
+            draining: entry.draining,
+            kill_ns: entry.kill_ns.unwrap_or(NEVER),
+            reopening: false,
+        };
+        let child = self.all.entry(id).or_insert(child);
+        Ok(child.channel.as_ref().map(AsFd::as_fd))
+    }
+
+    /// The entry for the next image.
+    pub(super) fn entries(&self) -> Vec<ChildEntry> {
+        let entry = |child: &Child| ChildEntry {
+            pid: child.pid.as_raw(),
+            generation: child.generation,
+            slot: child.slot,
+            channel: child.channel.as_ref().map(|channel| image::number(&channel.as_fd())),
+            ready: child.ready,
+            draining: child.draining,
+            kill_ns: (child.kill_ns != NEVER).then_some(child.kill_ns),
+        };
+        self.all.values().map(entry).collect()
+    }
+
+    /// The channels of all children.
+    pub(super) fn channels(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.all.values().filter_map(|child| child.channel.as_ref()).map(AsFd::as_fd)
+    }
+
+    pub(super) fn get(&self, id: u64) -> Option<&Child> {
+        self.all.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: u64) -> Option<&mut Child> {
+        self.all.get_mut(&id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Child)> {
+        self.all.iter().map(|(id, child)| (*id, child))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Child> {
+        self.all.values_mut()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// A process has ended: takes its child out, if it was one.
+    pub(super) fn bury(&mut self, pid: Pid) -> Option<(u64, Child)> {
+        let id = self.all.iter().find(|(_, child)| child.pid == pid).map(|(id, _)| *id)?;
+        self.all.remove(&id).map(|child| (id, child))
+    }
+
+    /// In a forked child: the others' channels are not its to keep open.
+    pub(super) fn forget(&mut self) {
+        self.all.clear();
+    }
+
+    /// When the next child is to be killed.
+    pub(super) fn next_kill_ns(&self) -> u64 {
+        self.all.values().map(|child| child.kill_ns).min().unwrap_or(NEVER)
+    }
+
+    /// Kills those whose time is over.
+    pub(super) fn kill_overdue(&mut self, now_ns: u64) {
+        for child in self.all.values_mut().filter(|child| child.kill_ns <= now_ns) {
+            let pid = child.pid;
+            log_line!(WARN, "AH00046", "child process {pid} still did not exit, sending a SIGKILL");
+            child.kill();
+        }
+    }
+}
+
+/// What a child says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    Nothing,
+    Ready,
+    Load,
+    Reopened,
+    /// It has closed its end.
+    Closed,
+}
+
+impl Child {
+    /// Tells it to leave; it is killed at `deadline_ns`.
+    pub(super) fn order(&mut self, order: Order, deadline_ns: u64) {
+        self.draining = true;
+        self.kill_ns = self.kill_ns.min(deadline_ns);
+        if let Some(channel) = &self.channel {
+            // A child that does not read its channel meets its deadline.
+            let _ = channel.order(order);
+        }
+        let signal = match order {
+            Order::Stop => Signal::SIGTERM,
+            Order::Drain(_) => Signal::SIGUSR1,
+            Order::Leave(_) => Signal::SIGUSR2,
+        };
+        // The channel reaches the child's main thread, the signal a thread that waits in `recv`.
+        // The child has not been waited for, so the number is still its own.
+        let _ = kill(self.pid, signal);
+    }
+
+    /// Has a thread that waits in `recv` look at the channel.
+    pub(super) fn nudge(&self) {
+        let _ = kill(self.pid, Signal::SIGURG);
+    }
+
+    /// Ends it now.
+    pub(super) fn kill(&mut self) {
+        let _ = kill(self.pid, Signal::SIGKILL);
+        self.draining = true;
+        self.kill_ns = NEVER;
+    }
+
+    /// Reads one message: a child that floods its channel does not keep the parent from the others.
+    pub(super) fn listen(&mut self) -> Said {
+        let Some(channel) = &self.channel else { return Said::Nothing };
+        match channel.next_notice() {
+            Read::Message(Notice::Ready) if !self.ready => {
+                self.ready = true;
+                Said::Ready
+            }
+            Read::Message(Notice::Load | Notice::Stopping) => Said::Load,
+            Read::Message(Notice::Reopened) => {
+                self.reopening = false;
+                Said::Reopened
+            }
+            Read::Message(Notice::Ready) | Read::Nothing => Said::Nothing,
+            Read::Closed => Said::Closed,
+        }
+    }
+
+    pub(super) fn state(&self) -> &'static str {
+        match (self.draining, self.ready) {
+            (true, _) => "draining",
+            (false, true) => "ready",
+            (false, false) => "starting",
+        }
+    }
+}

@@ -28,7 +28,12 @@ macro_rules! every_mpm {
 mod basic;
 mod cli;
 mod config_errors;
+mod herd;
+mod idle;
+mod kill;
 mod lifecycle;
 mod limits;
+mod load;
 mod reports;
 mod start;
+mod syscalls;

@@ -3,6 +3,7 @@
 
 mod client;
 mod conf;
+mod load;
 mod mpm;
 mod port;
 pub mod process;
@@ -12,6 +13,7 @@ mod wait;
 
 pub use client::{Client, Response, exchange};
 pub use conf::Conf;
+pub use load::{Load, Running, Tally};
 pub use mpm::{Mpm, c_mpm, compile_module};
 pub use port::free_port;
 pub use program::{Output, gearbox, gearbox_binary, modules_dir, run};

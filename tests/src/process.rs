@@ -58,3 +58,29 @@ pub fn descriptors(pid: i32) -> Vec<(i32, String)> {
     all.sort();
     all
 }
+
+/// How many sockets a process has open.
+pub fn sockets(pid: i32) -> usize {
+    descriptors(pid).iter().filter(|(_, target)| target.starts_with("socket:")).count()
+}
+
+/// Memory of a process in bytes: its own, and its share of what it shares (PSS).
+///
+/// # Panics
+/// The kernel does not say.
+pub fn memory(pid: i32) -> u64 {
+    let text = read(pid, "smaps_rollup").expect("smaps_rollup");
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("Pss");
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    kib * 1024
+}
+
+/// How often the main thread of a process has gone to sleep.
+///
+/// # Panics
+/// There is no such process.
+pub fn sleeps(pid: i32) -> u64 {
+    let status = read(pid, &format!("task/{pid}/status")).expect("the process is there");
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.expect("counted").trim().parse().expect("a number")
+}

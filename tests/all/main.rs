@@ -35,5 +35,6 @@ mod lifecycle;
 mod limits;
 mod load;
 mod reports;
+mod restart;
 mod start;
 mod syscalls;

@@ -9,6 +9,7 @@ mod port;
 pub mod process;
 mod program;
 mod server;
+pub mod status;
 mod wait;
 
 pub use client::{Client, Response, exchange};

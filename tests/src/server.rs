@@ -12,6 +12,7 @@ use crate::client::Client;
 use crate::mpm::Mpm;
 use crate::process;
 use crate::program::{Output, gearbox_binary, run};
+use crate::status::{Status, status};
 use crate::wait::until;
 
 /// What a server is started with.
@@ -173,9 +174,55 @@ impl Server {
         self.addresses = addresses.map(|(_, a)| a.trim().parse().expect("an address")).collect();
     }
 
-    /// The MPM it runs under.
+    /// The MPM it was started under.
     pub fn mpm(&self) -> Mpm {
         self.mpm
+    }
+
+    /// The configuration as it is.
+    pub fn configuration(&self) -> String {
+        std::fs::read_to_string(self.configuration_file()).expect("ours")
+    }
+
+    fn configuration_file(&self) -> PathBuf {
+        self.root().join("gearbox.conf")
+    }
+
+    /// Writes the configuration anew.
+    pub fn configure(&self, text: &str) {
+        std::fs::write(self.configuration_file(), text).expect("ours");
+    }
+
+    /// Replaces the `LoadModule` line of the MPM.
+    pub fn load(&self, line: &str) {
+        let text = self.configuration();
+        let is_mpm = |line: &&str| line.starts_with("LoadModule mpm_");
+        let old = text.lines().find(is_mpm).expect("an MPM is loaded");
+        self.configure(&text.replace(old, line.trim_end()));
+    }
+
+    /// Runs `gearbox -k ACTION` for this server, to its end.
+    pub fn ask(&self, action: &str) -> Output {
+        let mut command = Command::new(gearbox_binary());
+        let output = run(command.arg("-f").arg(self.configuration_file()).args(["-k", action]));
+        let root = self.root().display().to_string();
+        Output {
+            stderr: output.stderr.replace(&root, "@ROOT@"),
+            stdout: output.stdout.replace(&root, "@ROOT@"),
+            ..output
+        }
+    }
+
+    /// Asks for something that must be done without a word.
+    #[track_caller]
+    pub fn asks(&self, action: &str) {
+        let Output { status, stdout, stderr } = self.ask(action);
+        assert_eq!((status, stdout.as_str(), stderr.as_str()), (0, "", ""), "-k {action}");
+    }
+
+    /// How it says it is, over the control socket.
+    pub fn status(&self) -> Status {
+        status(&self.root().join("logs/gearbox.sock")).expect("the server answers")
     }
 
     /// The first address it listens on.

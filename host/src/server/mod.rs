@@ -12,6 +12,7 @@ mod control;
 mod detach;
 mod generations;
 mod handover;
+mod hooks;
 mod listeners;
 mod loaded;
 mod loader;

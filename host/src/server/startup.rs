@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::command::{self, Outcome, Signal};
 use super::handover::{self, Purpose, Received};
+use super::hooks::{Point, reach};
 use super::listeners::Listener;
 use super::loaded::Loaded;
 use super::report;
@@ -158,6 +159,7 @@ fn start(invocation: &Invocation) -> Result<i32, Failed> {
 }
 
 fn rehearse(invocation: &Invocation, received: Received) -> Result<i32, Failed> {
+    reach(Point::Trial);
     let Received { given, mut adoption } = received;
     let adopted = given
         .listeners
@@ -173,16 +175,19 @@ fn rehearse(invocation: &Invocation, received: Received) -> Result<i32, Failed> 
 }
 
 fn succeed(invocation: &Invocation, received: Received) -> Result<i32, Failed> {
+    reach(Point::Image);
     let signals = serve::take_over_signals()?;
     let arguments = std::env::args_os().collect();
     let Inheritance { mut supervisor, error_log } =
         Supervisor::inherit(received, signals, arguments)
             .map_err(|error| format!("GB0320: gearbox: hand-over to this process: {error}"))?;
+    reach(Point::Inherited);
     if let Some(error_log) = error_log {
         log::install(ErrorLog::adopt(error_log), log::LevelFilter::default());
     }
     let begun = Loaded::read(invocation).and_then(|mut loaded| {
         loaded.take_over(invocation, &mut supervisor)?;
+        reach(Point::Begin);
         Ok(loaded)
     });
     let text = match begun {

@@ -18,6 +18,7 @@ pub(super) use super::children::Exit;
 use super::children::{Children, Said};
 use super::control::{Command, Control, Heard, Reply, Wait};
 use super::generations::{Generation, Generations};
+use super::hooks::{Point, reach};
 use super::listeners::Listener;
 use super::pid_file::PidFile;
 use super::restart::{Asked, Kind, Restart};
@@ -401,8 +402,14 @@ impl Supervisor {
             Kind::Restart => self.leave_order(),
         };
         let number = self.number;
+        if number > 1 {
+            reach(Point::Ready);
+        }
         for child in self.children.iter_mut().filter(|c| c.generation != number && !c.draining) {
             child.order(order, deadline);
+        }
+        if number > 1 {
+            reach(Point::Draining);
         }
         self.spare.clear();
         self.former = (None, None);
@@ -526,6 +533,7 @@ impl Supervisor {
         match trial.verdict(exit) {
             Ok(warnings) => {
                 if let Some(kind) = self.restart.passed() {
+                    reach(Point::Passed);
                     if !warnings.is_empty() {
                         log_line!(WARN, "GB0325", "the new configuration: {warnings}");
                     }

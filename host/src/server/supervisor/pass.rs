@@ -132,6 +132,7 @@ impl Supervisor {
         };
         descriptors.push(memory.as_fd());
         let (name, number) = memory.variable();
+        reach(Point::Exec);
         match Inherited::new(descriptors) {
             Ok(_marked) => self.origin.image.exec((name, &number)),
             Err(error) => error,

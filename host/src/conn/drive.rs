@@ -29,6 +29,8 @@ impl Conn {
     pub fn drive(&mut self, mut stop: Option<BorrowedFd<'_>>) -> io::Result<()> {
         self.driven = true;
         let mut limit = None;
+        // Zeroed once, not for every request.
+        let mut buf = [0; READ_LEN];
         let mut seen = 0;
         loop {
             let events = Events { bits: seen | mpm_abi::EV_MAY_BLOCK };
@@ -38,7 +40,7 @@ impl Conn {
                 Status::Yield | Status::NeedsBlocking => 0,
                 Status::Pending if signals::is_stopping() => return Ok(()),
                 Status::Pending if self.mode == Mode::Blocking && waits_for_a_request(&outcome) => {
-                    self.wait_in_recv(&outcome, &mut limit)?
+                    self.wait_in_recv(&outcome, &mut limit, &mut buf)?
                 }
                 Status::Pending => self.wait_in_poll(&outcome, &mut stop)?,
             };
@@ -46,19 +48,23 @@ impl Conn {
     }
 
     /// Waits for bytes and takes them at once.
-    fn wait_in_recv(&mut self, wait: &Outcome, limit: &mut Option<Duration>) -> io::Result<u32> {
+    fn wait_in_recv(
+        &mut self,
+        wait: &Outcome,
+        limit: &mut Option<Duration>,
+        buf: &mut [u8; READ_LEN],
+    ) -> io::Result<u32> {
         let left = left(wait.deadline_ns);
         if left.is_zero() {
             return Ok(mpm_abi::EV_TIMED_OUT);
         }
         self.limit_recv(left, limit)?;
-        let mut buf = [0; READ_LEN];
         let interruptible = Interruptible::new(self.fd());
         // From here on a stop ends the wait; one that came before is seen here.
         if signals::is_stopping() || signals::is_leaving() {
             return Ok(mpm_abi::EV_READABLE);
         }
-        let result = socket::recv_waiting(self.fd(), &mut buf);
+        let result = socket::recv_waiting(self.fd(), buf);
         drop(interruptible);
         match result {
             Ok(0) => Ok(mpm_abi::EV_HANGUP),

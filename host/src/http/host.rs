@@ -50,7 +50,7 @@ fn checked(host: &[u8]) -> Result<&str, StatusCode> {
         Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
         None => {
             name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
-                && !name.contains("..")
+                && !name.as_bytes().windows(2).any(|two| two == b"..")
                 && name != "."
         }
     };

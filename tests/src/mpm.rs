@@ -30,6 +30,11 @@ impl Mpm {
         }
     }
 
+    /// What the contract calls it: `mpm_event`.
+    pub fn identifier(self) -> String {
+        format!("mpm_{}", self.name())
+    }
+
     /// Its file.
     pub fn file(self) -> PathBuf {
         match self {

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
+use crate::mpm::repository;
 use crate::wait::until;
 
 /// The directory cargo built into: `target/release`.
@@ -22,6 +24,24 @@ pub fn gearbox_binary() -> PathBuf {
     let path = profile_dir().join("gearbox");
     assert!(path.exists(), "{} is missing: run scripts/build first", path.display());
     path
+}
+
+/// The server's binary with hooks, at which tests stop it in the course of a restart. Built once per
+/// run, beside the other one, without optimisation.
+///
+/// # Panics
+/// It cannot be built.
+pub fn hooked_binary() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let target = profile_dir().parent().expect("target/PROFILE").join("hooks");
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--quiet", "--locked", "-p", "gearbox", "--features", "test-hooks"]);
+        let status = cargo.arg("--target-dir").arg(&target).current_dir(repository()).status();
+        assert!(status.expect("cargo").success(), "the server with hooks cannot be built");
+        target.join("debug/gearbox")
+    };
+    BUILT.get_or_init(build).clone()
 }
 
 /// The directory of the built MPMs.

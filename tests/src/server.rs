@@ -11,7 +11,7 @@ use nix::unistd::{Pid, Uid};
 use crate::client::Client;
 use crate::mpm::Mpm;
 use crate::process;
-use crate::program::{Output, gearbox_binary, run};
+use crate::program::{Output, gearbox_binary, hooked_binary, run};
 use crate::status::{Status, status};
 use crate::wait::until;
 
@@ -23,14 +23,28 @@ pub struct Setup {
     files: Vec<(String, Vec<u8>)>,
     arguments: Vec<String>,
     wrapper: Vec<String>,
+    binary: Binary,
+    environment: Vec<(String, String)>,
+}
+
+/// Which binary a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Binary {
+    /// The one that was built.
+    Built,
+    /// A copy in ServerRoot, `bin/gearbox`, which a test may replace.
+    Copied,
+    /// The one with hooks.
+    Hooked,
 }
 
 impl Setup {
     /// A server under `mpm`: one listener on a port of the kernel's choice, `htdocs` as
     /// DocumentRoot, an error log at level info.
     pub fn new(mpm: Mpm) -> Self {
-        let (lines, files, arguments, wrapper) = Default::default();
-        Self { mpm, lines, files, arguments, wrapper }
+        let (lines, files, arguments, wrapper, environment) = Default::default();
+        let binary = Binary::Built;
+        Self { mpm, lines, files, arguments, wrapper, binary, environment }
     }
 
     /// Adds a line (or several) to the configuration. `@ROOT@` stands for ServerRoot.
@@ -61,6 +75,21 @@ impl Setup {
         self
     }
 
+    /// Runs a copy of the server, `bin/gearbox` in ServerRoot.
+    #[must_use]
+    pub fn copied(mut self) -> Self {
+        self.binary = Binary::Copied;
+        self
+    }
+
+    /// Runs the build with hooks, which stops itself at a point of a restart.
+    #[must_use]
+    pub fn stopping_at(mut self, point: &str) -> Self {
+        self.binary = Binary::Hooked;
+        self.environment.push(("GEARBOX_TEST_STOP_AT".to_owned(), point.to_owned()));
+        self
+    }
+
     /// Writes directory and configuration without starting anything; the directory and the
     /// configuration file.
     pub fn write(&self) -> (tempfile::TempDir, PathBuf) {
@@ -88,6 +117,11 @@ impl Setup {
         if !self.lines.iter().any(|line| line.contains("Listen ")) {
             conf += "Listen 127.0.0.1:0\n";
         }
+        if self.binary == Binary::Copied {
+            std::fs::create_dir(dir.path().join("bin")).expect("an empty directory");
+            let copy = dir.path().join("bin/gearbox");
+            std::fs::copy(gearbox_binary(), copy).expect("a copy of the server");
+        }
         let file = dir.path().join("gearbox.conf");
         std::fs::write(&file, conf).expect("the configuration is written");
         (dir, file)
@@ -103,9 +137,15 @@ impl Setup {
 
     fn command(&self, file: &Path) -> Command {
         let mut words = self.wrapper.clone();
-        words.push(gearbox_binary().display().to_string());
+        let binary = match self.binary {
+            Binary::Built => gearbox_binary(),
+            Binary::Copied => file.with_file_name("bin/gearbox"),
+            Binary::Hooked => hooked_binary(),
+        };
+        words.push(binary.display().to_string());
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).arg("-f").arg(file);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -114,8 +154,26 @@ impl Setup {
     /// # Panics
     /// It does not.
     pub fn start(self) -> Server {
+        let one_process = self.arguments.iter().any(|argument| argument == "-X");
+        self.start_when(|log| one_process || log.contains("resuming normal operations"))
+    }
+
+    /// Starts the server and waits until its error log is as said, and it listens.
+    ///
+    /// # Panics
+    /// It does not come to that.
+    pub fn start_when(self, is_ready: impl Fn(&str) -> bool) -> Server {
         let (dir, file) = self.write();
-        let mut command = self.command(&file);
+        self.start_in(dir, &file, is_ready)
+    }
+
+    fn start_in(
+        self,
+        dir: tempfile::TempDir,
+        file: &Path,
+        is_ready: impl Fn(&str) -> bool,
+    ) -> Server {
+        let mut command = self.command(file);
         command.arg("-DFOREGROUND").args(&self.arguments);
         let stderr = std::fs::File::create(dir.path().join("stderr")).expect("a file");
         let child = command
@@ -126,8 +184,7 @@ impl Setup {
             .expect("the server starts");
         let wrapped = !self.wrapper.is_empty();
         let mut server = Server { dir, child, addresses: Vec::new(), mpm: self.mpm, wrapped };
-        let one_process = self.arguments.iter().any(|argument| argument == "-X");
-        server.wait_until_ready(one_process);
+        server.wait_until_ready(is_ready);
         server
     }
 }
@@ -161,14 +218,13 @@ impl Server {
             .start()
     }
 
-    fn wait_until_ready(&mut self, one_process: bool) {
+    fn wait_until_ready(&mut self, is_ready: impl Fn(&str) -> bool) {
         let ready = until("the server is ready", || {
             if let Some(status) = self.child.try_wait().expect("our child") {
                 panic!("the server ended with {status}:\n{}{}", self.stderr(), self.error_log());
             }
             let log = self.error_log();
-            let serves = one_process || log.contains("resuming normal operations");
-            (serves && log.contains("listening on ")).then_some(log)
+            (is_ready(&log) && log.contains("listening on ")).then_some(log)
         });
         let addresses = ready.lines().filter_map(|line| line.split_once("listening on "));
         self.addresses = addresses.map(|(_, a)| a.trim().parse().expect("an address")).collect();
@@ -218,6 +274,26 @@ impl Server {
     pub fn asks(&self, action: &str) {
         let Output { status, stdout, stderr } = self.ask(action);
         assert_eq!((status, stdout.as_str(), stderr.as_str()), (0, "", ""), "-k {action}");
+    }
+
+    /// After it has ended: another server in the same place, with the same configuration.
+    ///
+    /// # Panics
+    /// It has not ended.
+    pub fn again(mut self) -> Self {
+        assert!(self.child.try_wait().expect("our child").is_some(), "it still runs");
+        std::fs::remove_file(self.root().join("logs/error_log")).expect("ours");
+        let file = self.configuration_file();
+        let mpm = self.mpm;
+        // Left in place by the one that ends here.
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a directory"));
+        let is_ready = |log: &str| log.contains("resuming normal operations");
+        Setup::new(mpm).start_in(dir, &file, is_ready)
+    }
+
+    /// How it says it is, if it does.
+    pub fn try_status(&self) -> Option<Status> {
+        status(&self.root().join("logs/gearbox.sock")).ok()
     }
 
     /// How it says it is, over the control socket.
@@ -290,6 +366,12 @@ impl Server {
     /// Waits for the parent to end by itself; its exit status.
     pub fn wait(&mut self) -> i32 {
         until("the server ends", || self.child.try_wait().expect("our child")).code().unwrap_or(-1)
+    }
+
+    /// The same; `what` is told if it does not.
+    pub fn wait_for(&mut self, what: &str) -> i32 {
+        let what = format!("{what}: the server ends");
+        until(&what, || self.child.try_wait().expect("our child")).code().unwrap_or(-1)
     }
 
     /// Stops it with SIGTERM; its exit status.

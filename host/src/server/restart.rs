@@ -138,6 +138,11 @@ impl Restart {
         self.base == Base::Caretaker
     }
 
+    /// Whether somebody waits until no child of any generation is left.
+    pub(super) fn waits_for_exits(&self) -> bool {
+        self.stopping || self.is_caretaker()
+    }
+
     /// The restart that the next image is to make.
     pub(super) fn leaving(&self) -> Option<Kind> {
         match self.attempt {

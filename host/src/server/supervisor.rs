@@ -590,7 +590,8 @@ impl Supervisor {
         let (number, children) = (self.number, &self.children);
         self.generations
             .retain(|n| n == number || children.iter().any(|(_, child)| child.generation == n));
-        if self.is_caretaker() {
+        if self.restart.waits_for_exits() {
+            // Whoever waits for the last one looks again.
             self.happened.push_back(Happening::Nothing);
         }
     }

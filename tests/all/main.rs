@@ -30,5 +30,6 @@ mod cli;
 mod config_errors;
 mod lifecycle;
 mod limits;
+mod refusals;
 mod reports;
 mod start;

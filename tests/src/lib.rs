@@ -12,7 +12,7 @@ mod wait;
 
 pub use client::{Client, Response, exchange};
 pub use conf::Conf;
-pub use mpm::{Mpm, c_mpm, compile_module};
+pub use mpm::{Mpm, c_mpm, compile_module, repository};
 pub use port::free_port;
 pub use program::{Output, gearbox, gearbox_binary, modules_dir, run};
 pub use server::{Detached, Server, Setup};

@@ -33,3 +33,4 @@ mod limits;
 mod refusals;
 mod reports;
 mod start;
+mod symbols;

@@ -8,6 +8,7 @@ mod port;
 pub mod process;
 mod program;
 mod server;
+mod source;
 mod wait;
 
 pub use client::{Client, Response, exchange};
@@ -16,4 +17,5 @@ pub use mpm::{Mpm, c_mpm, compile_module, repository};
 pub use port::free_port;
 pub use program::{Output, gearbox, gearbox_binary, modules_dir, run};
 pub use server::{Detached, Server, Setup};
+pub use source::{Source, without_comments};
 pub use wait::{WAIT_MAX, until};

@@ -28,6 +28,7 @@ macro_rules! every_mpm {
 mod basic;
 mod cli;
 mod config_errors;
+mod damaged;
 mod fixtures;
 mod house;
 mod layers;

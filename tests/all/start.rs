@@ -1,6 +1,7 @@
 //! Which MPM is loaded, and what keeps a server from starting.
 
 use std::net::TcpListener;
+use std::process::Command;
 
 use gearbox_tests::{Conf, Mpm, Setup, free_port, gearbox_binary, run};
 use nix::unistd::Uid;
@@ -8,31 +9,31 @@ use nix::unistd::Uid;
 every_mpm!(no_listen);
 
 /// A `Listen` line of a free port, and a check that nobody has bound it.
-struct Port(u16);
+pub(crate) struct Port(u16);
 
 impl Port {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(free_port())
     }
 
-    fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         format!("Listen 127.0.0.1:{}\n", self.0)
     }
 
     #[track_caller]
-    fn is_left_alone(&self) {
+    pub(crate) fn is_left_alone(&self) {
         TcpListener::bind(("127.0.0.1", self.0)).expect("nobody has bound it");
     }
 }
 
 /// `User` and `Group` where they are needed.
-fn account() -> &'static str {
+pub(crate) fn account() -> &'static str {
     if Uid::effective().is_root() { "User nobody\nGroup nogroup\n" } else { "" }
 }
 
 /// A start that must fail: exit status 1, this on standard error, nothing bound, nothing left.
 #[track_caller]
-fn fails(conf: &Conf, port: &Port, wanted: &str) {
+pub(crate) fn fails(conf: &Conf, port: &Port, wanted: &str) {
     for mode in [&["-DFOREGROUND"][..], &["-X"], &[]] {
         let output = conf.run(mode);
         assert_eq!((output.status, output.stderr.as_str()), (1, wanted), "{mode:?}");
@@ -67,11 +68,38 @@ fn without_an_mpm_anywhere() {
     let alone = conf.root().join("bin/gearbox");
     std::fs::create_dir(conf.root().join("bin")).expect("ours");
     std::fs::copy(gearbox_binary(), &alone).expect("a copy of the binary");
-    let mut command = std::process::Command::new(alone);
+    let mut command = Command::new(alone);
     let output = run(command.arg("-f").arg(conf.file()));
     let wanted = "AH00534: gearbox: Configuration error: No MPM loaded.\nThere is no mod_mpm_*.so in \
                   a modules directory either; scripts/build makes them.\n";
     assert_eq!((output.status, output.stderr.as_str()), (1, wanted));
+}
+
+/// Calls of `bind` and `listen` of a start that fails, as strace shows them.
+fn bound(conf: &Conf) -> String {
+    let trace = conf.root().join("trace");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-e", "trace=bind,listen", "-e", "signal=none", "-o"]);
+    command.arg(&trace).arg(gearbox_binary()).arg("-d").arg(conf.root()).arg("-f").arg(conf.file());
+    let output = run(command.arg("-DFOREGROUND"));
+    assert_eq!(output.status, 1, "{}", output.stderr);
+    std::fs::read_to_string(trace).expect("strace is needed")
+}
+
+/// Not even for a moment.
+#[test]
+fn nothing_is_bound_before_there_is_one_mpm() {
+    let port = Port::new();
+    let listen = format!("ServerName localhost\n{}{}", account(), port.line());
+    let (event, worker) = (Mpm::Event.load_module(), Mpm::Worker.load_module());
+    for load in ["", &format!("{event}{worker}"), "LoadModule mpm_event_module none.so\n"] {
+        assert_eq!(bound(&Conf::text(&format!("{listen}{load}"))), "", "{load}");
+    }
+    // What strace shows of a start that gets further.
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("bound");
+    let trace = bound(&Conf::text(&format!("{listen}Listen {taken}\n{event}")));
+    assert!(trace.contains(&format!("htons({})", port.0)), "{trace}");
 }
 
 /// One sentence says it, with both places; that the MPMs share names of directives is no news.

@@ -9,14 +9,16 @@ mod port;
 pub mod process;
 mod program;
 mod server;
+mod source;
 pub mod status;
 mod wait;
 
 pub use client::{Client, Response, exchange};
 pub use conf::Conf;
 pub use load::{Load, Running, Tally};
-pub use mpm::{Mpm, c_mpm, compile_module};
+pub use mpm::{Mpm, c_mpm, compile_module, repository};
 pub use port::free_port;
 pub use program::{Output, gearbox, gearbox_binary, modules_dir, run};
 pub use server::{Detached, Server, Setup};
+pub use source::{Source, without_comments};
 pub use wait::{WAIT_MAX, until};

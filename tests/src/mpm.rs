@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::program::modules_dir;
+use crate::program::{modules_dir, profile_dir};
 
 /// An MPM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Mpm {
 }
 
 /// The repository.
-pub(crate) fn repository() -> &'static Path {
+pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository")
 }
 
@@ -74,12 +74,15 @@ pub fn compile_module(source: &Path, to: &Path, flags: &[&str]) {
 
 /// The MPM written in C, compiled once per run.
 pub fn c_mpm() -> &'static Path {
-    static BUILT: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = BUILT.get_or_init(|| {
-        let dir = tempfile::tempdir().expect("a directory for the module");
-        let path = dir.path().join("mod_mpm_c99.so");
-        compile_module(&repository().join("tests/fixtures/mpm_c99.c"), &path, &[]);
-        (dir, path)
-    });
-    path
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let dir = profile_dir().join("fixtures");
+        std::fs::create_dir_all(&dir).expect("a directory for the module");
+        // Runs at the same time must not see each other's half a file.
+        let new = dir.join(format!(".mod_mpm_c99.so.{}", std::process::id()));
+        compile_module(&repository().join("tests/fixtures/mpm_c99.c"), &new, &[]);
+        let path = dir.join("mod_mpm_c99.so");
+        std::fs::rename(&new, &path).expect("ours");
+        path
+    })
 }

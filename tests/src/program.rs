@@ -10,7 +10,7 @@ use crate::mpm::repository;
 use crate::wait::until;
 
 /// The directory cargo built into: `target/release`.
-fn profile_dir() -> PathBuf {
+pub(crate) fn profile_dir() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let deps = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
     deps.to_owned()

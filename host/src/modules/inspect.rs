@@ -45,6 +45,7 @@ pub(super) fn inspect(bytes: &[u8], symbol: &str, offer: HostOffer) -> Result<In
     let descriptor = symbols.descriptor(found)?;
     let numbers = Numbers::parse(descriptor).ok_or(SymbolFault::NotInFile)?;
     numbers.check(offer)?;
+    object.check_loading(&symbols.list)?;
     let layout = symbols.find(format!("{symbol}{LAYOUT_SUFFIX}").as_bytes());
     Ok(Inspected {
         descriptor_at: word(found.st_value(E)),

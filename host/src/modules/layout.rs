@@ -3,6 +3,10 @@
 //! It finds what sizes and fingerprints cannot: two types of one size exchanged, three pointers
 //! deep. A plug-in without the record, in C for one, is not asked.
 
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
 use abi_stable::StableAbi as _;
 use abi_stable::abi_stability::abi_checking::{AbiInstabilityErrors, check_layout_compatibility};
 use abi_stable::library::AbiHeader;
@@ -40,11 +44,34 @@ fn check_record(mapped: &Mapped, record: usize) -> Result<(), Reason> {
     let pointer_at = record + std::mem::offset_of!(LayoutRecord, layout);
     let address: usize = mapped.read(pointer_at).map_err(TableFault::Layout)?;
     let layout = type_layout(mapped, address).map_err(TableFault::Layout)?;
-    check_layout_compatibility(Descriptor::LAYOUT, layout).map_err(|differences| {
+    let compared = without_panic(|| check_layout_compatibility(Descriptor::LAYOUT, layout));
+    compared.ok_or(TableFault::LayoutBroken)?.map_err(|differences| {
         // Both trees of types in full: hundreds of lines, for the module's author.
         log::debug!("layouts of a module and of the host: {differences}");
         Reason::Layout(explain(&differences))
     })
+}
+
+thread_local! {
+    /// Panics of this thread are told in other words.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// abi_stable panics where a record contradicts itself; the host says so in its own words.
+fn without_panic<T>(compare: impl FnOnce() -> T) -> Option<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if !QUIET.get() {
+                before(panic);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let compared = panic::catch_unwind(AssertUnwindSafe(compare));
+    QUIET.set(false);
+    compared.ok()
 }
 
 /// Says what differs, a line for each difference: the way to it from the descriptor, member by
@@ -108,6 +135,15 @@ mod tests {
     #[test]
     fn the_same_types() {
         assert_eq!(check_here(&SAME), Ok(()));
+    }
+
+    #[test]
+    fn a_panic_is_an_answer() {
+        assert_eq!(without_panic(|| 1), Some(1));
+        assert_eq!(without_panic(|| -> u8 { panic!("no layout") }), None);
+        assert!(!QUIET.get());
+        let expected = "its layout record (__layout) contradicts itself; build it again";
+        assert_eq!(TableFault::LayoutBroken.to_string(), expected);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! [`load`] leads a file through four gates; a file is turned away at the earliest that can tell:
 //!
 //! 1. `file`: a regular file that not everybody can change. Opened once and read once.
-//! 2. `inspect`: a shared object for this machine that holds the MPM asked for, made for this host.
-//!    Answered from the bytes read: nothing of the file runs.
+//! 2. `inspect`: a shared object for this machine that holds the MPM asked for, made for this host,
+//!    and in which the system's loader will not lose its way. Answered from the bytes read: nothing of
+//!    the file runs.
 //! 3. `loader`: the system's loader maps it and runs its constructors.
 //! 4. `validate`, `directives` and `layout`: everything the descriptor leads to lies in the object,
 //!    is complete and makes sense. Nothing of the plug-in is called but abi_stable's own getters.

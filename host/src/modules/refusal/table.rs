@@ -39,6 +39,8 @@ pub enum TableFault {
     Text(&'static str, PointerFault),
     /// abi_stable's record, exported beside the descriptor.
     Layout(PointerFault),
+    /// abi_stable cannot make anything of its record.
+    LayoutBroken,
     /// The name does not belong to the symbol.
     Name {
         /// Name found.
@@ -80,6 +82,9 @@ impl fmt::Display for TableFault {
         match self {
             Self::Text(field, fault) => write!(f, "its descriptor's {field} {fault}"),
             Self::Layout(fault) => write!(f, "its layout record (__layout) {fault}"),
+            Self::LayoutBroken => {
+                f.write_str("its layout record (__layout) contradicts itself; build it again")
+            }
             Self::Name { found, needed: Some(needed) } => write!(
                 f,
                 "its descriptor's name is \"{found}\", for this symbol it must be \"{needed}\""

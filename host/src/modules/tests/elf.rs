@@ -1,8 +1,10 @@
 //! Files that are no shared objects for this machine.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
+use super::super::elf::SharedObject;
 use super::{Modules, refusal};
 
 #[test]
@@ -101,3 +103,24 @@ fn damaged_headers() {
     // The first program header is the first segment: more in the file than in memory.
     assert_eq!(patched(&[(0x40 + 0x29, 0)]), damaged("segments"));
 }
+
+/// What linkers make is not damaged: every library this test uses, and those of the system beside
+/// them.
+#[test]
+fn libraries_of_the_system() {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let mapped = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+    let libc = mapped.map(Path::new).find(|path| path.ends_with("libc.so.6")).unwrap();
+    let mut seen = 0;
+    for entry in fs::read_dir(libc.parent().unwrap()).unwrap().flatten().take(LIBRARIES_MAX) {
+        let bytes = fs::read(entry.path()).unwrap_or_default();
+        let Ok(object) = SharedObject::parse(&bytes) else { continue };
+        let symbols = object.symbols().unwrap();
+        let checked = object.check_loading(&symbols);
+        assert!(checked.is_ok(), "{}: {}", entry.path().display(), checked.unwrap_err());
+        seen += 1;
+    }
+    assert!(seen > 3, "only {seen} libraries in {}", libc.display());
+}
+
+const LIBRARIES_MAX: usize = 2000;

@@ -6,6 +6,7 @@ mod accepted;
 mod contract;
 mod elf;
 mod file;
+mod loading;
 mod random;
 mod symbol;
 mod table;

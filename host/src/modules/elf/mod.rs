@@ -3,6 +3,10 @@
 //! Checks what would otherwise crash the system's loader rather than make it report an error: a
 //! segment or table that reaches past the end of the file ends in SIGBUS or SIGSEGV.
 
+mod loading;
+mod relocations;
+mod versions;
+
 use object::elf;
 use object::read::elf::{
     Dyn as _, FileHeader, GnuHashTable, HashTable, ProgramHeader as _, Sym as _,
@@ -111,8 +115,10 @@ impl<'data> SharedObject<'data> {
         self.segments.iter().filter(|segment| segment.p_type(E) == elf::PT_LOAD)
     }
 
-    fn tag(&self, tag: elf::DynamicTag) -> Option<u64> {
-        let entry = self.dynamic.iter().find(|entry| entry.tag(E) == tag)?;
+    /// What the dynamic section says, if it does.
+    pub(super) fn tag(&self, tag: elf::DynamicTag) -> Option<u64> {
+        // The loader goes by the last.
+        let entry = self.dynamic.iter().rfind(|entry| entry.tag(E) == tag)?;
         Some(entry.val(E))
     }
 
@@ -192,8 +198,8 @@ impl<'data> SharedObject<'data> {
     fn check_tables(&self) -> Result<(), ElfFault> {
         for &(at, len, what) in TABLES {
             if let Some(at) = self.tag(at) {
-                let len = len.and_then(|len| self.tag(len)).unwrap_or(1);
-                self.check_mapped(at, len, what)?;
+                let len = len.map_or(Some(1), |len| self.tag(len));
+                self.check_mapped(at, len.ok_or(ElfFault::Damaged(what))?, what)?;
             }
         }
         Ok(())

@@ -168,10 +168,16 @@ fn holders(word: &str) -> Vec<String> {
 /// What ARCHITECTURE.md says must not exist.
 #[test]
 fn what_must_not_exist() {
-    let forks = ["server/detach.rs", "server/supervisor.rs", "sys/unix/process.rs"];
+    let forks = [
+        "server/detach.rs",
+        "server/supervisor.rs",
+        "sys/unix/image.rs",
+        "sys/unix/process.rs",
+    ];
     assert_eq!(holders("::fork()"), forks, "processes are made here alone");
     let threads = ["server/callbacks/threads.rs"];
     assert_eq!(holders("thread::Builder"), threads, "threads are made for an MPM alone");
+    assert_eq!(holders("execve("), ["sys/unix/image.rs"], "images are replaced here alone");
     assert_eq!(holders("thread::spawn"), [""; 0]);
     assert_eq!(holders(".ops()."), ["modules/mpm.rs"], "plug-in functions are called here alone");
     assert_eq!(holders("plugin.ops"), ["modules/mpm.rs"]);

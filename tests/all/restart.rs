@@ -298,8 +298,11 @@ fn a_hundred_restarts_leave_nothing_behind() {
     for n in 1..100 {
         restart(n);
     }
-    let last = belongings(server.pid());
-    assert_eq!((last.0, last.2), (first.0, first.2), "descriptors, shared memory");
+    // The connection that asked for the state may be open for a moment longer.
+    let last = until("descriptors and shared memory are as after the first", || {
+        let now = belongings(server.pid());
+        (now.0 <= first.0 && now.2 <= first.2).then_some(now)
+    });
     assert!(last.1 <= first.1 + first.1 / 20, "{} KiB, after the first {} KiB", last.1, first.1);
     assert_eq!(server.status().generation, 101);
     assert_eq!(server.connect().get("/a").body, b"a");

@@ -32,6 +32,8 @@ use crate::log_line;
 use crate::sys::image::Image;
 use crate::sys::{clock, process};
 
+mod attempt;
+mod ending;
 mod pass;
 mod reopen;
 mod replies;
@@ -385,91 +387,6 @@ impl Supervisor {
         }
     }
 
-    /// The first child of this generation can serve: older ones finish.
-    fn ready(&mut self) {
-        self.restart.ready();
-        self.ready_by_ns = NEVER;
-        if let Some(on_ready) = self.on_ready.take() {
-            on_ready();
-        }
-        let now = clock::now_ns();
-        let deadline = |wait: Option<std::time::Duration>| wait.map_or(NEVER, |w| later(now, w));
-        let (order, deadline) = match self.kind {
-            Kind::Graceful => {
-                let deadline = deadline(self.patience.restart);
-                (Order::Drain(deadline), deadline)
-            }
-            Kind::Restart => self.leave_order(),
-        };
-        let number = self.number;
-        if number > 1 {
-            reach(Point::Ready);
-        }
-        for child in self.children.iter_mut().filter(|c| c.generation != number && !c.draining) {
-            child.order(order, deadline);
-        }
-        if number > 1 {
-            reach(Point::Draining);
-        }
-        self.spare.clear();
-        self.former = (None, None);
-        self.reason.clear();
-        self.service
-            .ready(&format!("generation {number} serves ({})", self.generations.mpm(number)));
-        self.settle(&self.success(""));
-    }
-
-    /// How children leave within StopTimeout, and when they are killed.
-    fn leave_order(&self) -> (Order, u64) {
-        let now = clock::now_ns();
-        if self.patience.stop.is_zero() {
-            return (Order::Stop, now.saturating_add(STOP_WAIT_NS));
-        }
-        let deadline = later(now, self.patience.stop);
-        (Order::Leave(deadline), deadline)
-    }
-
-    /// No child of this generation will serve. Where an older one's children go on, nothing is lost.
-    pub(super) fn fail(&mut self, reason: &str) {
-        self.ready_by_ns = NEVER;
-        self.restart.failed();
-        self.reason = reason.to_owned();
-    }
-
-    /// This generation is given up: its children are killed, an older one's go on. `false`: there are
-    /// none.
-    pub(super) fn take_care(&mut self) -> bool {
-        let number = self.number;
-        self.children.iter_mut().filter(|c| c.generation == number).for_each(|child| child.kill());
-        // What lies elsewhere in the new configuration is given up with it.
-        if let Some(pid_file) = self.former.0.take() {
-            self.pid_file = Some(pid_file);
-        }
-        if let Some(control) = self.former.1.take() {
-            self.control = Some(control);
-        }
-        self.on_ready = None;
-        if !self.has_old_children() {
-            return false;
-        }
-        let reason = &self.reason;
-        log_line!(
-            ALERT,
-            "GB0323",
-            "restart failed: {reason}; degraded: the children of the last good generation go on \
-             serving, none is replaced until a restart succeeds"
-        );
-        let status = format!("degraded: {reason}");
-        self.service.ready(&status);
-        self.settle(&self.failure(&status));
-        true
-    }
-
-    /// Whether children of an older generation take connections.
-    pub(super) fn has_old_children(&self) -> bool {
-        self.children.iter().any(|(_, child)| child.generation != self.number && !child.draining)
-    }
-
     fn read_signals(&mut self) -> io::Result<()> {
         while let Some(info) = self.signals.read_signal()? {
             match i32::try_from(info.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok()) {
@@ -495,62 +412,6 @@ impl Supervisor {
             }
         }
         Ok(())
-    }
-
-    /// The server shall stop: no restart begins or goes on.
-    fn end(&mut self, how: Happening) {
-        if let Some(trial) = &mut self.trial {
-            trial.end(false);
-        }
-        self.restart.stop();
-        self.ready_by_ns = NEVER;
-        self.service.stopping("stopping");
-        self.settle(&self.failure("the server stops"));
-        self.happened.push_back(how);
-    }
-
-    fn ask(&mut self, kind: Kind) -> Asked {
-        let asked = self.restart.ask(kind);
-        match asked {
-            Asked::Try => self.begin_trial(),
-            Asked::Queued => {
-                log_line!(INFO, "GB0324", "a restart is under way; another one follows it");
-            }
-            Asked::Ignored => {}
-        }
-        asked
-    }
-
-    fn begin_trial(&mut self) {
-        self.service.reloading("trying the configuration");
-        match self.start_trial() {
-            Ok(trial) => self.trial = Some(trial),
-            Err(error) => self.refuse(&format!("the trial cannot be started: {error}")),
-        }
-    }
-
-    fn trial_ended(&mut self, trial: Trial, exit: Exit) {
-        match trial.verdict(exit) {
-            Ok(warnings) => {
-                if let Some(kind) = self.restart.passed() {
-                    reach(Point::Passed);
-                    if !warnings.is_empty() {
-                        log_line!(WARN, "GB0325", "the new configuration: {warnings}");
-                    }
-                    self.happened.push_back(Happening::Restart(kind));
-                }
-            }
-            Err(reason) => self.refuse(&reason),
-        }
-    }
-
-    /// A restart is refused; everything is as before.
-    pub(super) fn refuse(&mut self, reason: &str) {
-        self.restart.refused();
-        log_line!(ERROR, "GB0326", "restart refused, generation {} goes on: {reason}", self.number);
-        let line = reason.lines().next().unwrap_or_default();
-        self.service.ready(&format!("restart refused: {line}"));
-        self.settle(&self.failure(reason));
     }
 
     /// Collects every process that has ended, also those that are not ours: as process 1 the parent
@@ -595,57 +456,6 @@ impl Supervisor {
             self.happened.push_back(Happening::Nothing);
         }
     }
-
-    /// The addresses are free for others; children still finish what they hold.
-    fn close_listeners(&mut self) {
-        self.spare.clear();
-        let Ok(null) = std::fs::File::open("/dev/null") else { return };
-        for listener in self.listeners.iter() {
-            let _ = crate::sys::files::replace(listener.number(), null.as_fd());
-        }
-    }
-
-    fn order_all(&mut self, order: Order, deadline_ns: u64) {
-        self.children.iter_mut().for_each(|child| child.order(order, deadline_ns));
-    }
-
-    /// Tells every child to finish the requests in progress and waits until all have left; kills
-    /// those that take longer than StopTimeout. A further stop signal shortens that.
-    pub(super) fn stop_all(&mut self) -> io::Result<()> {
-        self.restart.stop();
-        self.close_listeners();
-        let (order, deadline) = self.leave_order();
-        self.order_all(order, deadline);
-        while !self.children.is_empty() {
-            if self.next(NEVER)? == Happening::Stop {
-                self.order_all(Order::Stop, clock::now_ns().saturating_add(HURRY_NS));
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets every child finish what it holds, for as long as GracefulShutdownTimeout says; a further
-    /// stop ends that. Another server may start meanwhile.
-    pub(super) fn drain_all(&mut self) -> io::Result<()> {
-        self.restart.stop();
-        self.close_listeners();
-        (self.pid_file, self.control, self.former) = (None, None, (None, None));
-        let deadline = self.patience.shutdown.map_or(NEVER, |wait| later(clock::now_ns(), wait));
-        self.order_all(Order::Drain(deadline), deadline);
-        while !self.children.is_empty() {
-            if matches!(self.next(NEVER)?, Happening::Stop | Happening::GracefulStop) {
-                return self.stop_all();
-            }
-        }
-        Ok(())
-    }
-}
-
-/// How long children may take once a stop is asked for again.
-const HURRY_NS: u64 = 1_000_000_000;
-
-fn later(now_ns: u64, wait: std::time::Duration) -> u64 {
-    now_ns.saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(NEVER))
 }
 
 fn timeout(until_ns: u64, now_ns: u64) -> EpollTimeout {

@@ -1,0 +1,82 @@
+//! The end of the server, and how children leave.
+
+use std::time::Duration;
+
+use super::*;
+
+/// How long children may take once a stop is asked for again.
+const HURRY_NS: u64 = 1_000_000_000;
+
+impl Supervisor {
+    /// The server shall stop: no restart begins or goes on.
+    pub(super) fn end(&mut self, how: Happening) {
+        if let Some(trial) = &mut self.trial {
+            trial.end(false);
+        }
+        self.restart.stop();
+        // A stop wins over a restart that was about to be made.
+        self.happened.retain(|happening| !matches!(happening, Happening::Restart(_)));
+        self.ready_by_ns = NEVER;
+        self.service.stopping("stopping");
+        self.settle(&self.failure("the server stops"));
+        self.happened.push_back(how);
+    }
+
+    /// How children leave within StopTimeout, and when they are killed.
+    pub(super) fn leave_order(&self) -> (Order, u64) {
+        let now = clock::now_ns();
+        if self.patience.stop.is_zero() {
+            return (Order::Stop, now.saturating_add(STOP_WAIT_NS));
+        }
+        let deadline = later(now, self.patience.stop);
+        (Order::Leave(deadline), deadline)
+    }
+
+    /// The addresses are free for others; children still finish what they hold.
+    pub(super) fn close_listeners(&mut self) {
+        self.spare.clear();
+        let Ok(null) = std::fs::File::open("/dev/null") else { return };
+        for listener in self.listeners.iter() {
+            let _ = crate::sys::files::replace(listener.number(), null.as_fd());
+        }
+    }
+
+    pub(super) fn order_all(&mut self, order: Order, deadline_ns: u64) {
+        self.children.iter_mut().for_each(|child| child.order(order, deadline_ns));
+    }
+
+    /// Tells every child to finish the requests in progress and waits until all have left; kills
+    /// those that take longer than StopTimeout. A further stop signal shortens that.
+    pub(in crate::server) fn stop_all(&mut self) -> io::Result<()> {
+        self.restart.stop();
+        self.close_listeners();
+        let (order, deadline) = self.leave_order();
+        self.order_all(order, deadline);
+        while !self.children.is_empty() {
+            if self.next(NEVER)? == Happening::Stop {
+                self.order_all(Order::Stop, clock::now_ns().saturating_add(HURRY_NS));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets every child finish what it holds, for as long as GracefulShutdownTimeout says; a further
+    /// stop ends that. Another server may start meanwhile.
+    pub(in crate::server) fn drain_all(&mut self) -> io::Result<()> {
+        self.restart.stop();
+        self.close_listeners();
+        (self.pid_file, self.control, self.former) = (None, None, (None, None));
+        let deadline = self.patience.shutdown.map_or(NEVER, |wait| later(clock::now_ns(), wait));
+        self.order_all(Order::Drain(deadline), deadline);
+        while !self.children.is_empty() {
+            if matches!(self.next(NEVER)?, Happening::Stop | Happening::GracefulStop) {
+                return self.stop_all();
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn later(now_ns: u64, wait: Duration) -> u64 {
+    now_ns.saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(NEVER))
+}

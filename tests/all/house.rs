@@ -168,12 +168,8 @@ fn holders(word: &str) -> Vec<String> {
 /// What ARCHITECTURE.md says must not exist.
 #[test]
 fn what_must_not_exist() {
-    let forks = [
-        "server/detach.rs",
-        "server/supervisor.rs",
-        "sys/unix/image.rs",
-        "sys/unix/process.rs",
-    ];
+    let forks =
+        ["server/detach.rs", "server/supervisor.rs", "sys/unix/image.rs", "sys/unix/process.rs"];
     assert_eq!(holders("::fork()"), forks, "processes are made here alone");
     let threads = ["server/callbacks/threads.rs"];
     assert_eq!(holders("thread::Builder"), threads, "threads are made for an MPM alone");

@@ -244,9 +244,11 @@ impl Server {
         self.root().join("gearbox.conf")
     }
 
-    /// Writes the configuration anew.
+    /// Replaces the configuration, by renaming: nobody reads half of it.
     pub fn configure(&self, text: &str) {
-        std::fs::write(self.configuration_file(), text).expect("ours");
+        let new = self.root().join("gearbox.conf.new");
+        std::fs::write(&new, text).expect("ours");
+        std::fs::rename(new, self.configuration_file()).expect("ours");
     }
 
     /// Replaces the `LoadModule` line of the MPM.

@@ -45,7 +45,7 @@ impl Loaded {
     pub(super) fn serve(mut self, invocation: &Invocation) -> Result<i32, Failed> {
         let mut given = service::listeners(&mut Adoption::default())?;
         account::check(&self.accounts, &self.server)?;
-        let bound = self.bind(&mut given, Binding::Listen)?;
+        // Before anything that a server that runs already would be in the way of.
         let mut pid_file = match PidFile::lock(&self.pid_path()) {
             Ok(pid_file) => pid_file,
             Err(PidFileError::Running(pid)) => {
@@ -54,6 +54,7 @@ impl Loaded {
             }
             Err(PidFileError::Io(error)) => return Err(self.pid_file_failed(&error)),
         };
+        let bound = self.bind(&mut given, Binding::Listen)?;
         let prepared = self.prepare(bound)?;
         let origin = Origin {
             image: Image::of_this_process()

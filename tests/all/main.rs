@@ -30,5 +30,6 @@ mod cli;
 mod config_errors;
 mod lifecycle;
 mod limits;
+mod malformed;
 mod reports;
 mod start;

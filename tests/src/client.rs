@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-use crate::wait::WAIT_MAX;
+use crate::wait::{WAIT_MAX, until};
 
 /// A connection to a server.
 #[derive(Debug)]
@@ -136,10 +136,36 @@ impl Client {
         self.request("GET", target, "")
     }
 
+    /// Waits until the server has taken everything sent so far out of its socket, as the system's
+    /// table of connections shows it.
+    pub fn wait_until_read(&self) {
+        let stream = self.stream.get_ref();
+        let (ours, its) = (stream.local_addr(), stream.peer_addr());
+        let (ours, its) = (ours.expect("connected"), its.expect("connected"));
+        let table = if its.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
+        // `N: LOCAL:PORT REMOTE:PORT STATE TX:RX`, in hexadecimal; its end of the connection.
+        let ends = [format!(":{:04X}", its.port()), format!(":{:04X}", ours.port())];
+        until("the server reads", || {
+            let table = std::fs::read_to_string(table).expect("/proc is there");
+            let mut lines = table.lines().map(|line| line.split_whitespace().skip(1));
+            let queues = lines.find_map(|mut words| {
+                let is_its = words.next()?.ends_with(&ends[0]) && words.next()?.ends_with(&ends[1]);
+                if is_its { words.nth(1) } else { None }
+            });
+            // Closed already: it has read what it wanted.
+            queues.is_none_or(|queues| queues.ends_with(":00000000")).then_some(())
+        });
+    }
+
     /// Everything until the server closes. An RST counts as a close.
+    ///
+    /// # Panics
+    /// The server says nothing and does not close.
     pub fn read_to_end(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let _ = self.stream.read_to_end(&mut bytes);
+        if let Err(error) = self.stream.read_to_end(&mut bytes) {
+            assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "the connection stays open");
+        }
         bytes
     }
 

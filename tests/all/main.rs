@@ -31,5 +31,7 @@ mod config_errors;
 mod lifecycle;
 mod limits;
 mod malformed;
+mod outside;
 mod reports;
+mod smuggling;
 mod start;

@@ -35,3 +35,4 @@ mod outside;
 mod reports;
 mod smuggling;
 mod start;
+mod transfers;

@@ -25,9 +25,13 @@ macro_rules! every_mpm {
     };
 }
 
+mod access;
 mod basic;
 mod cli;
+mod conditional;
 mod config_errors;
+mod files;
+mod fresh;
 mod lifecycle;
 mod limits;
 mod malformed;

@@ -148,12 +148,11 @@ fn links_where_they_may_not(mpm: Mpm) {
 /// A document that is known, then replaced by a link to the secret: by itself, or its directory.
 fn a_file_that_becomes_a_link(mpm: Mpm) {
     let server = site(mpm, "Options None");
-    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
     for path in ["a", "dir/b"] {
-        // Old enough to be kept.
-        let file = std::fs::File::open(in_htdocs(&server, path)).expect("ours");
-        file.set_modified(old).expect("ours");
+        server.set_modified(path, 1_500_000_000);
     }
+    server.wait_until_settled("a");
+    server.wait_until_settled("dir/b");
     std::fs::write(server.root().join("private/b"), SECRET).expect("ours");
     let mut client = server.connect();
     for target in ["/a", "/dir/b", "/a", "/dir/b"] {

@@ -173,12 +173,21 @@ fn expectations(mpm: Mpm) {
 
 fn too_long(mpm: Mpm) {
     let server = site(mpm);
-    let line = |len: usize| format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(len - 1));
-    answers(&server, line(250), 404, Open);
-    // A name no file can have, in a target that is not too long yet.
-    answers(&server, line(8190), 403, Open);
-    answers(&server, line(8191), 414, Closed);
-    answers(&server, line(100_000), 414, Closed);
+    let line = |method: &str, host: &str, len: usize| {
+        let rest = len - format!("{method} {host}/ HTTP/1.1").len();
+        format!("{method} {host}/{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(rest))
+    };
+    answers(&server, line("GET", "", 250), 404, Open);
+    // A name no file can have, in a line that is not too long yet.
+    for (method, host) in [("GET", ""), ("HEAD", ""), ("GET", "http://a.example:80")] {
+        let mut client = server.connect();
+        client.send(line(method, host, 8190)).expect("the server reads");
+        assert_eq!(client.read(method).expect("an answer").status, 403);
+        client.send(line(method, host, 8191)).expect("the server reads");
+        assert_eq!(client.read(method).expect("an answer").status, 414);
+        assert!(client.is_closed());
+    }
+    answers(&server, line("GET", "", 100_000), 414, Closed);
     let fields = |fields: &str| format!("GET /a HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
     answers(&server, fields(&format!("X: {}\r\n", "a".repeat(8187))), 200, Open);
     answers(&server, fields(&format!("X: {}\r\n", "a".repeat(8188))), 431, Closed);

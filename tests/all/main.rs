@@ -35,6 +35,7 @@ mod fresh;
 mod lifecycle;
 mod limits;
 mod malformed;
+mod oracle;
 mod outside;
 mod reports;
 mod smuggling;

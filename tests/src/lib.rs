@@ -3,6 +3,7 @@
 
 mod client;
 mod conf;
+mod httpd;
 mod mpm;
 mod port;
 pub mod process;
@@ -12,6 +13,7 @@ mod wait;
 
 pub use client::{Client, Response, exchange};
 pub use conf::Conf;
+pub use httpd::Httpd;
 pub use mpm::{Mpm, c_mpm, compile_module};
 pub use port::free_port;
 pub use program::{Output, gearbox, gearbox_binary, modules_dir, run};

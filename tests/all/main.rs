@@ -34,6 +34,7 @@ mod files;
 mod fresh;
 mod lifecycle;
 mod limits;
+mod logs;
 mod malformed;
 mod oracle;
 mod outside;

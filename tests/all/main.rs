@@ -30,6 +30,7 @@ mod basic;
 mod cli;
 mod conditional;
 mod config_errors;
+mod deadlines;
 mod files;
 mod fresh;
 mod lifecycle;

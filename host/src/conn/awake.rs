@@ -95,6 +95,13 @@ impl Awake {
         self.shared.in_flight() == 0 && self.shared.unanswered()
     }
 
+    /// Whether there was no room to write in, for as long as Timeout allows.
+    pub(super) fn write_stalled(&self, now_ns: u64) -> bool {
+        let shared = &self.shared;
+        shared.write_blocked.get()
+            && now_ns >= after(shared.progress_ns(), shared.env.settings.timeout)
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }

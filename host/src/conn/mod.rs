@@ -304,6 +304,12 @@ impl Conn {
     fn poll_awake(&mut self, events: Events, now_ns: u64) -> Outcome {
         let stopping = self.stopping.load(Ordering::Relaxed);
         let State::Awake(awake) = &mut self.state else { return Outcome::DONE };
+        if events.bits & !mpm_abi::EV_MAY_BLOCK == mpm_abi::EV_TIMED_OUT
+            && awake.write_stalled(now_ns)
+        {
+            // Not another try: a buffer that takes a few bytes more is no client that reads.
+            return self.time_out(Phase::Writing, now_ns);
+        }
         let progress = awake.poll(events, now_ns, stopping);
         self.requests = awake.requests();
         match progress {
@@ -311,7 +317,7 @@ impl Conn {
             Progress::Idle => self.fall_asleep(now_ns),
             Progress::Waiting { read, write, phase, deadline_ns } => {
                 if now_ns >= deadline_ns {
-                    return self.time_out(phase);
+                    return self.time_out(phase, now_ns);
                 }
                 Outcome { status: Status::Pending, read, write, phase, deadline_ns }
             }
@@ -346,13 +352,14 @@ impl Conn {
     }
 
     /// The peer kept the server waiting for too long.
-    fn time_out(&mut self, phase: Phase) -> Outcome {
+    fn time_out(&mut self, phase: Phase, now_ns: u64) -> Outcome {
         let State::Awake(awake) = &mut self.state else { return self.done() };
         if phase == Phase::Reading && awake.head_incomplete() {
             // RFC 9110, section 15.5.9. hyper has written nothing: the request is not complete.
             let status = http::StatusCode::REQUEST_TIMEOUT;
             send_refusal(self.fd.as_fd(), self.mode, status);
             self.env.site.log_unreadable(self.client(), status);
+            return self.begin_linger(now_ns);
         }
         self.done()
     }

@@ -18,7 +18,7 @@ every_mpm!(
 );
 
 /// How much later than its time something may happen on a slow machine.
-const SLACK: Duration = Duration::from_secs(2);
+const SLACK: Duration = Duration::from_secs(5);
 
 /// Asserts that something took this long, and not much longer.
 #[track_caller]
@@ -117,7 +117,7 @@ fn a_client_that_does_not_read(mpm: Mpm) {
 /// Longer in all than Timeout, but it never stands still for so long.
 fn a_client_that_reads_slowly(mpm: Mpm) {
     for sendfile in ["On", "Off"] {
-        let lines = format!("Timeout 500ms\nEnableSendfile {sendfile}");
+        let lines = format!("Timeout 1\nEnableSendfile {sendfile}");
         let server = site(mpm, &lines).file("long", vec![b'x'; LONG]).start();
         let mut client = Client::connect_narrow(server.address(), 64 * 1024);
         client.send("GET /long HTTP/1.1\r\nHost: a\r\n\r\n").expect("the server reads");
@@ -127,12 +127,12 @@ fn a_client_that_reads_slowly(mpm: Mpm) {
         let mut piece = vec![0; 256 * 1024];
         while left > 0 {
             // The pace of this client, not a wait for anything.
-            std::thread::sleep(TIME / 45);
+            std::thread::sleep(TIME / 40);
             let len = piece.len().min(left);
             client.body().read_exact(&mut piece[..len]).expect("the next piece");
             left -= len;
         }
-        assert!(start.elapsed() > TIME * 2, "slow enough to show anything");
+        assert!(start.elapsed() > Duration::from_secs(1), "slow enough to show anything");
     }
 }
 

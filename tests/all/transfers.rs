@@ -160,14 +160,16 @@ fn ended_early(server: &Server, got: &[u8]) {
     assert_eq!(server.connect().get("/small").text(), "small", "others are served");
 }
 
+/// What `sendfile` has put into the socket are pages of the file itself: cut off, they may be zeros.
 fn a_document_that_shrinks(mpm: Mpm) {
     let document = pattern(CHANGING_LEN);
-    for server in sites(mpm, &document) {
+    for (server, sendfile) in sites(mpm, &document).zip([true, false]) {
         let sending = begin(&server);
         let file = OpenOptions::new().write(true).open(&sending.path).expect("ours");
         file.set_len(MIB as u64).expect("ours");
         let got = sending.rest();
-        is_same(&got, &document[..got.len()]);
+        let sure = if sendfile { got.len().min(MIB) } else { got.len() };
+        is_same(&got[..sure], &document[..sure]);
         ended_early(&server, &got);
     }
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error as _;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -93,13 +94,6 @@ impl Awake {
     /// Whether part of a request's head has come, and not all of it.
     pub(super) fn head_incomplete(&self) -> bool {
         self.shared.in_flight() == 0 && self.shared.unanswered()
-    }
-
-    /// Whether there was no room to write in, for as long as Timeout allows.
-    pub(super) fn write_stalled(&self, now_ns: u64) -> bool {
-        let shared = &self.shared;
-        shared.write_blocked.get()
-            && now_ns >= after(shared.progress_ns(), shared.env.settings.timeout)
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -201,7 +195,9 @@ fn refusal_status(error: &hyper::Error) -> StatusCode {
 }
 
 fn content_error(error: &hyper::Error) -> Option<&ContentError> {
-    error.source()?.downcast_ref()
+    let source = error.source()?;
+    // By itself, or in what the transport said.
+    source.downcast_ref().or_else(|| source.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())
 }
 
 fn builder() -> &'static http1::Builder {

@@ -304,12 +304,6 @@ impl Conn {
     fn poll_awake(&mut self, events: Events, now_ns: u64) -> Outcome {
         let stopping = self.stopping.load(Ordering::Relaxed);
         let State::Awake(awake) = &mut self.state else { return Outcome::DONE };
-        if events.bits & !mpm_abi::EV_MAY_BLOCK == mpm_abi::EV_TIMED_OUT
-            && awake.write_stalled(now_ns)
-        {
-            // Not another try: a buffer that takes a few bytes more is no client that reads.
-            return self.time_out(Phase::Writing, now_ns);
-        }
         let progress = awake.poll(events, now_ns, stopping);
         self.requests = awake.requests();
         match progress {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper::rt::{Read, ReadBufCursor, Write};
 
 use super::shared::Shared;
+use crate::handlers::ContentError;
 use crate::sys::file_window::{self, FileRange};
 use crate::sys::socket::{self, Mode};
 
@@ -54,7 +55,11 @@ impl Transport {
             socket::set_write_timeout(shared.fd(), SEND_WAIT)?;
             shared.send_timeout_set.set(true);
         }
-        socket::send_file(shared.fd(), range.file(), range.offset, len)
+        let sent = socket::send_file(shared.fd(), range.file(), range.offset, len);
+        sent.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::other(ContentError::Changed),
+            _ => error,
+        })
     }
 }
 

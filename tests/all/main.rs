@@ -25,11 +25,16 @@ macro_rules! every_mpm {
     };
 }
 
+mod access;
 mod basic;
 mod cli;
+mod conditional;
 mod config_errors;
 mod damaged;
+mod deadlines;
+mod files;
 mod fixtures;
+mod fresh;
 mod herd;
 mod house;
 mod idle;
@@ -39,10 +44,16 @@ mod layers;
 mod lifecycle;
 mod limits;
 mod load;
+mod logs;
+mod malformed;
+mod oracle;
+mod outside;
 mod refusals;
 mod reports;
 mod restart;
 mod signals;
+mod smuggling;
 mod start;
 mod symbols;
 mod syscalls;
+mod transfers;

@@ -2,17 +2,17 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 
-use crate::wait::WAIT_MAX;
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6};
+
+use crate::wait::{WAIT_MAX, until};
 
 /// A connection to a server.
 #[derive(Debug)]
 pub struct Client {
     stream: BufReader<TcpStream>,
 }
-
-/// Names and values in order, as sent.
-type Fields = Vec<(String, String)>;
 
 /// An answer, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Response {
     /// The number in it.
     pub status: u16,
     /// Fields in order, as sent.
-    pub fields: Fields,
+    pub fields: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -47,7 +47,29 @@ impl Client {
     /// # Panics
     /// Nobody listens.
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("the server listens");
+        Self::of(TcpStream::connect(address).expect("the server listens"))
+    }
+
+    /// Connects with a receive buffer of about this many bytes, so that a server soon finds no more
+    /// room.
+    ///
+    /// # Panics
+    /// Nobody listens.
+    pub fn connect_narrow(address: SocketAddr, receive_buffer: usize) -> Self {
+        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let fd = socket::socket(family, SockType::Stream, flags, None).expect("a socket");
+        // Before connecting: the window is agreed then.
+        socket::setsockopt(&fd, socket::sockopt::RcvBuf, &receive_buffer).expect("a socket");
+        let connected = match address {
+            SocketAddr::V4(address) => socket::connect(fd.as_raw_fd(), &SockaddrIn::from(address)),
+            SocketAddr::V6(address) => socket::connect(fd.as_raw_fd(), &SockaddrIn6::from(address)),
+        };
+        connected.expect("the server listens");
+        Self::of(fd.into())
+    }
+
+    fn of(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(WAIT_MAX)).expect("a socket");
         stream.set_write_timeout(Some(WAIT_MAX)).expect("a socket");
         stream.set_nodelay(true).expect("a socket");
@@ -77,8 +99,8 @@ impl Client {
     /// # Errors
     /// The connection ends before it does.
     pub fn read(&mut self, method: &str) -> io::Result<Response> {
-        let (status_line, status, fields) = self.read_head()?;
-        let mut response = Response { status_line, status, fields, body: Vec::new() };
+        let mut response = self.read_head()?;
+        let status = response.status;
         let bodiless = method == "HEAD" || status / 100 == 1 || status == 204 || status == 304;
         if bodiless {
             return Ok(response);
@@ -96,7 +118,11 @@ impl Client {
         Ok(response)
     }
 
-    fn read_head(&mut self) -> io::Result<(String, u16, Fields)> {
+    /// Reads the head of an answer; its body is left to be read from [`Self::body`].
+    ///
+    /// # Errors
+    /// The connection ends before it does.
+    pub fn read_head(&mut self) -> io::Result<Response> {
         let status_line = self.read_line()?;
         let status = status_line.split(' ').nth(1).and_then(|word| word.parse().ok());
         let status = status.ok_or(io::ErrorKind::InvalidData)?;
@@ -104,11 +130,16 @@ impl Client {
         loop {
             let line = self.read_line()?;
             if line.is_empty() {
-                return Ok((status_line, status, fields));
+                return Ok(Response { status_line, status, fields, body: Vec::new() });
             }
             let (name, value) = line.split_once(':').ok_or(io::ErrorKind::InvalidData)?;
             fields.push((name.to_owned(), value.trim().to_owned()));
         }
+    }
+
+    /// What comes in, byte for byte.
+    pub fn body(&mut self) -> &mut impl Read {
+        &mut self.stream
     }
 
     fn read_line(&mut self) -> io::Result<String> {
@@ -136,10 +167,36 @@ impl Client {
         self.request("GET", target, "")
     }
 
+    /// Waits until the server has taken everything sent so far out of its socket, as the system's
+    /// table of connections shows it.
+    pub fn wait_until_read(&self) {
+        let stream = self.stream.get_ref();
+        let (ours, its) = (stream.local_addr(), stream.peer_addr());
+        let (ours, its) = (ours.expect("connected"), its.expect("connected"));
+        let table = if its.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
+        // `N: LOCAL:PORT REMOTE:PORT STATE TX:RX`, in hexadecimal; its end of the connection.
+        let ends = [format!(":{:04X}", its.port()), format!(":{:04X}", ours.port())];
+        until("the server reads", || {
+            let table = std::fs::read_to_string(table).expect("/proc is there");
+            let mut lines = table.lines().map(|line| line.split_whitespace().skip(1));
+            let queues = lines.find_map(|mut words| {
+                let is_its = words.next()?.ends_with(&ends[0]) && words.next()?.ends_with(&ends[1]);
+                if is_its { words.nth(1) } else { None }
+            });
+            // Closed already: it has read what it wanted.
+            queues.is_none_or(|queues| queues.ends_with(":00000000")).then_some(())
+        });
+    }
+
     /// Everything until the server closes. An RST counts as a close.
+    ///
+    /// # Panics
+    /// The server says nothing and does not close.
     pub fn read_to_end(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let _ = self.stream.read_to_end(&mut bytes);
+        if let Err(error) = self.stream.read_to_end(&mut bytes) {
+            assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "the connection stays open");
+        }
         bytes
     }
 

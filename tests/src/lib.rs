@@ -3,6 +3,7 @@
 
 mod client;
 mod conf;
+mod httpd;
 mod load;
 mod mpm;
 mod port;
@@ -15,6 +16,7 @@ mod wait;
 
 pub use client::{Client, Response, exchange};
 pub use conf::Conf;
+pub use httpd::Httpd;
 pub use load::{Load, Running, Tally};
 pub use mpm::{Mpm, c_mpm, compile_module, repository};
 pub use port::free_port;

@@ -1,9 +1,10 @@
 //! A server of its own for a test: directory, configuration, processes.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid};
@@ -329,6 +330,26 @@ impl Server {
         let new = path.with_extension("new");
         put(&new, content);
         std::fs::rename(new, path).expect("ours");
+    }
+
+    /// Sets the modification time of a file below `htdocs`, in seconds since 1970.
+    pub fn set_modified(&self, path: &str, seconds: u64) {
+        let file = std::fs::File::open(self.root().join("htdocs").join(path)).expect("ours");
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        file.set_modified(time).expect("ours");
+    }
+
+    /// Waits until nothing has happened to a file below `htdocs` for so long that the server may keep
+    /// its content in memory.
+    pub fn wait_until_settled(&self, path: &str) {
+        let path = self.root().join("htdocs").join(path);
+        until("the file has settled", || {
+            let file = std::fs::metadata(&path).expect("ours");
+            let (seconds, nanos) = (file.ctime() as u64, file.ctime_nsec() as u64);
+            let changed = Duration::from_secs(seconds) + Duration::from_nanos(nanos);
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock");
+            now.checked_sub(changed).filter(|age| *age > Duration::from_secs(1))
+        });
     }
 
     /// The error log so far.

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error as _;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -16,7 +17,7 @@ use hyper::server::conn::http1;
 
 use super::shared::{InFlight, Shared, Start};
 use super::transport::Transport;
-use super::{Conn, Events, NEVER, Phase, Status, after};
+use super::{Conn, Events, NEVER, Phase, Status, after, send_refusal};
 use crate::handlers::ContentError;
 use crate::http::{Body, Reply};
 use crate::log_line;
@@ -159,28 +160,44 @@ impl Awake {
     fn failed(&self, error: &hyper::Error) -> Progress {
         let shared = &self.shared;
         let peer_done = shared.eof.get();
+        let peer = shared.client().peer;
         if error.is_parse() {
             // hyper has answered: with an empty body, and the site was never asked.
-            let status = if error.is_parse_too_large() {
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
-            } else {
-                StatusCode::BAD_REQUEST
-            };
-            log_line!(INFO, "GB0201", "request refused: {error}");
+            log_line!(INFO, "GB0201", client peer, "request refused: {error}");
+            let status = refusal_status(error);
+            // To this alone it says nothing. Behind half a response nothing may be said.
+            if error.is_parse_version_h2() && shared.is_flushed() {
+                send_refusal(shared.fd(), shared.mode, status);
+            }
             shared.env.site.log_unreadable(shared.client(), status);
             return Progress::Finished { peer_done };
         }
         if let Some(content) = content_error(error) {
-            log_line!(WARN, "GB0202", "connection closed in the middle of a response: {content}");
+            log_line!(WARN, "GB0202", client peer, "connection closed in the middle of a response: {content}");
         } else {
-            log_line!(DEBUG, "GB0203", "connection ended: {error}");
+            log_line!(DEBUG, "GB0203", client peer, "connection ended: {error}");
         }
         Progress::Broken
     }
 }
 
+/// The status hyper refuses a request with.
+fn refusal_status(error: &hyper::Error) -> StatusCode {
+    if !error.is_parse_too_large() {
+        return StatusCode::BAD_REQUEST;
+    }
+    // Which of the two was too large it only says in words.
+    if error.to_string().starts_with("URI") {
+        StatusCode::URI_TOO_LONG
+    } else {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+    }
+}
+
 fn content_error(error: &hyper::Error) -> Option<&ContentError> {
-    error.source()?.downcast_ref()
+    let source = error.source()?;
+    // By itself, or in what the transport said.
+    source.downcast_ref().or_else(|| source.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())
 }
 
 fn builder() -> &'static http1::Builder {

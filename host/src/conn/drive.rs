@@ -144,6 +144,9 @@ impl Conn {
             }
             seen |= mpm_abi::EV_WOKEN;
         }
+        if seen == 0 && wait.deadline_ns <= clock::now_ns() {
+            return Ok(mpm_abi::EV_TIMED_OUT);
+        }
         Ok(seen)
     }
 

@@ -27,7 +27,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::http::{Client, Site};
 use crate::sys::signals;
@@ -327,7 +327,7 @@ impl Conn {
             Progress::Idle => self.fall_asleep(now_ns),
             Progress::Waiting { read, write, phase, deadline_ns } => {
                 if now_ns >= deadline_ns {
-                    return self.time_out(phase);
+                    return self.time_out(phase, now_ns);
                 }
                 Outcome { status: Status::Pending, read, write, phase, deadline_ns }
             }
@@ -362,14 +362,14 @@ impl Conn {
     }
 
     /// The peer kept the server waiting for too long.
-    fn time_out(&mut self, phase: Phase) -> Outcome {
+    fn time_out(&mut self, phase: Phase, now_ns: u64) -> Outcome {
         let State::Awake(awake) = &mut self.state else { return self.done() };
         if phase == Phase::Reading && awake.head_incomplete() {
             // RFC 9110, section 15.5.9. hyper has written nothing: the request is not complete.
-            let text = [io::IoSlice::new(REQUEST_TIMEOUT)];
-            let _ = socket::write(self.fd.as_fd(), self.mode, &text, false);
-            let client = self.client();
-            self.env.site.log_unreadable(client, http::StatusCode::REQUEST_TIMEOUT);
+            let status = http::StatusCode::REQUEST_TIMEOUT;
+            send_refusal(self.fd.as_fd(), self.mode, status);
+            self.env.site.log_unreadable(self.client(), status);
+            return self.begin_linger(now_ns);
         }
         self.done()
     }
@@ -414,9 +414,15 @@ impl Conn {
     }
 }
 
-/// For a head that does not come to its end.
-const REQUEST_TIMEOUT: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+/// A refusal as hyper makes them, where hyper has nothing to say.
+fn send_refusal(fd: BorrowedFd<'_>, mode: Mode, status: http::StatusCode) {
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    let text = format!(
+        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\nDate: {date}\r\n\r\n"
+    );
+    // The connection ends in any case.
+    let _ = socket::write(fd, mode, &[io::IoSlice::new(text.as_bytes())], false);
+}
 
 fn after(start_ns: u64, wait: Duration) -> u64 {
     start_ns.saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(NEVER))

@@ -228,6 +228,11 @@ impl Shared {
         self.budget.store(left, Ordering::Relaxed);
     }
 
+    /// Whether everything hyper wanted to write in this poll was written.
+    pub(super) fn is_flushed(&self) -> bool {
+        !self.write_blocked.get() && self.budget.load(Ordering::Relaxed) != 0
+    }
+
     /// Whether the waker was called since the last time.
     pub(super) fn take_woken(&self) -> bool {
         self.woken.load(Ordering::SeqCst) && self.woken.swap(false, Ordering::SeqCst)

@@ -4,12 +4,17 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 
 use super::shared::Shared;
+use crate::handlers::ContentError;
 use crate::sys::file_window::{self, FileRange};
 use crate::sys::socket::{self, Mode};
+
+/// How long a blocking `sendfile` may wait for room: as short as the system can.
+const SEND_WAIT: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub(super) struct Transport {
@@ -44,12 +49,17 @@ impl Transport {
 
     fn send_file(&self, range: &FileRange, len: usize) -> io::Result<usize> {
         let shared = &self.shared;
-        // A thread that waits in sendfile must come back: there is no MSG_DONTWAIT for it.
+        // A thread that waits in sendfile must come back and wait in poll, where Timeout holds and
+        // it can be woken: there is no MSG_DONTWAIT for it.
         if shared.mode == Mode::Blocking && !shared.send_timeout_set.get() {
-            socket::set_write_timeout(shared.fd(), shared.env.settings.timeout)?;
+            socket::set_write_timeout(shared.fd(), SEND_WAIT)?;
             shared.send_timeout_set.set(true);
         }
-        socket::send_file(shared.fd(), range.file(), range.offset, len)
+        let sent = socket::send_file(shared.fd(), range.file(), range.offset, len);
+        sent.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::other(ContentError::Changed),
+            _ => error,
+        })
     }
 }
 
@@ -66,7 +76,11 @@ impl Read for Transport {
             buf.put_slice(part);
             part.len()
         });
-        if taken.is_some() || shared.eof.get() {
+        if taken.is_some() {
+            shared.note_read();
+            return Poll::Ready(Ok(()));
+        }
+        if shared.eof.get() {
             return Poll::Ready(Ok(()));
         }
         if !shared.readable.get() {

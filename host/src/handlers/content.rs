@@ -83,7 +83,7 @@ impl FileContent {
         if self.position >= self.end {
             return Poll::Ready(None);
         }
-        if self.reading.is_none() {
+        if self.sendfile && self.reading.is_none() {
             if let Err(error) = self.check_unchanged() {
                 return Poll::Ready(Some(Err(error)));
             }
@@ -94,26 +94,24 @@ impl FileContent {
         let piece = match self.poll_read(cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(piece)) if piece.is_empty() => Err(ContentError::Changed),
-            Poll::Ready(Ok(piece)) => {
+            // Afterwards: no change can come between the look and the read.
+            Poll::Ready(Ok(piece)) => self.check_unchanged().map(|()| {
                 self.position += piece.len() as u64;
-                Ok(Bytes::from(piece))
-            }
+                Bytes::from(piece)
+            }),
             Poll::Ready(Err(error)) => Err(ContentError::Read(error)),
         };
         Poll::Ready(Some(piece))
     }
 
-    /// Asked before every piece: a mixture of two versions must not look like a whole document.
+    /// Asked at every piece: a mixture of two versions must not look like a whole document.
     fn check_unchanged(&self) -> Result<(), ContentError> {
         let now = files::stamp_of_file(self.file.as_fd()).map_err(ContentError::Read)?;
         if now.same_contents(&self.stamp) { Ok(()) } else { Err(ContentError::Changed) }
     }
 
-    /// The next piece for `sendfile`, if that is wanted and addresses are left.
+    /// The next piece for `sendfile`, if addresses are left.
     fn window(&mut self) -> Option<Bytes> {
-        if !self.sendfile {
-            return None;
-        }
         let len = usize::try_from(self.end - self.position).unwrap_or(usize::MAX).min(WINDOW_LEN);
         let window = FileWindow::new(Arc::clone(&self.file), self.position, len)?;
         self.position += len as u64;

@@ -30,7 +30,7 @@ const SERVER_FIELD: HeaderValue = HeaderValue::from_static("gearbox");
 /// Limits on the head of a request, in bytes (httpd's LimitRequestLine, LimitRequestFieldSize).
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Target of the request line.
+    /// The request line.
     pub line: usize,
     /// A field: name, colon and value.
     pub field: usize,
@@ -175,8 +175,7 @@ impl Site {
     /// What is refused whatever it is for.
     fn check(&self, head: &request::Parts, peer: Option<SocketAddr>) -> Result<(), StatusCode> {
         let Limits { line, field } = self.limits;
-        let target_len = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
-        if target_len > line {
+        if line_len(head) > line {
             let text = "request failed: client's request-line exceeds LimitRequestLine";
             log_line!(INFO, "AH00565", client peer, "{text} (longer than {line})");
             return Err(StatusCode::URI_TOO_LONG);
@@ -204,6 +203,15 @@ impl Site {
         }
         Ok(())
     }
+}
+
+/// Length of the request line, without its line break.
+fn line_len(head: &request::Parts) -> usize {
+    let uri = &head.uri;
+    let path = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let scheme = uri.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
+    head.method.as_str().len() + scheme + authority + path + "  HTTP/1.1".len()
 }
 
 fn log_target(status: StatusCode, uri: &Uri, peer: Option<SocketAddr>) {

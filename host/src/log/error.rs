@@ -36,7 +36,7 @@ impl LevelFilter {
     fn allows(&self, level: Level, module: &str) -> bool {
         let own = self.modules.iter().find(|(name, _)| name == module).map(|(_, level)| *level);
         // Life cycle lines are always written, as httpd does.
-        level <= own.unwrap_or(self.all).max(Level::NOTICE)
+        level == Level::NOTICE || level <= own.unwrap_or(self.all)
     }
 
     fn finest(&self) -> Level {
@@ -279,6 +279,8 @@ mod tests {
         let filter = LevelFilter { all: Level::ERROR, modules: vec![] };
         assert!(filter.allows(Level::NOTICE, "server"));
         assert!(!filter.allows(Level::INFO, "server"));
+        assert!(!filter.allows(Level::WARN, "server"), "what is worse is not life cycle");
+        assert!(filter.allows(Level::ERROR, "server"));
     }
 
     #[test]

@@ -45,16 +45,16 @@ impl Loaded {
     pub(super) fn serve(mut self, invocation: &Invocation) -> Result<i32, Failed> {
         let mut given = service::listeners(&mut Adoption::default())?;
         account::check(&self.accounts, &self.server)?;
-        // Before anything that a server that runs already would be in the way of.
+        // Before its addresses are in the way.
+        if let Ok(Holder::Server(pid)) = holder(&self.pid_path()) {
+            return Ok(already_running(&pid.to_string()));
+        }
+        let bound = self.bind(&mut given, Binding::Listen)?;
         let mut pid_file = match PidFile::lock(&self.pid_path()) {
             Ok(pid_file) => pid_file,
-            Err(PidFileError::Running(pid)) => {
-                say(&format!("gearbox (pid {pid}) already running"));
-                return Ok(0);
-            }
+            Err(PidFileError::Running(pid)) => return Ok(already_running(&pid)),
             Err(PidFileError::Io(error)) => return Err(self.pid_file_failed(&error)),
         };
-        let bound = self.bind(&mut given, Binding::Listen)?;
         let prepared = self.prepare(bound)?;
         let origin = Origin {
             image: Image::of_this_process()
@@ -385,6 +385,12 @@ impl Loaded {
             return 0;
         }
     }
+}
+
+/// httpd's answer, and its exit status: what is wanted is the case.
+fn already_running(pid: &str) -> i32 {
+    say(&format!("gearbox (pid {pid}) already running"));
+    0
 }
 
 /// The MPM cannot go on: the server ends.

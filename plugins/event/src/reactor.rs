@@ -257,12 +257,14 @@ impl Reactor {
     /// Passes events on, now or when the connection is here again.
     fn deliver(&mut self, token: u64, bits: u32) {
         let Some(entry) = self.table.get(token) else { return };
-        // Room to write concerns only who waits for it: the host tries first.
-        if bits == EV_WRITABLE && entry.interest & WRITE == 0 {
+        let is_here = matches!(entry.place, Place::Here(_));
+        // Room to write concerns only who waits for it: the host tries first. What one that is away
+        // waits for is not known yet.
+        if is_here && bits == EV_WRITABLE && entry.interest & WRITE == 0 {
             return;
         }
         entry.events |= bits;
-        if matches!(entry.place, Place::Here(_)) {
+        if is_here {
             self.poll_connection(token);
         }
     }

@@ -2,10 +2,11 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::server::{Action, Invocation, Signal};
+use crate::server::{Action, Invocation, Show, Signal};
 
 /// What a command line leads to.
 #[derive(Debug)]
@@ -52,7 +53,9 @@ const DUMP_MODULES: [&str; 1] = ["DUMP_MODULES"];
 
 fn command() -> Command {
     let value = |id: &'static str, short, name: &'static str, help: &'static str| {
-        Arg::new(id).short(short).value_name(name).help(help).allow_hyphen_values(true)
+        let arg = Arg::new(id).short(short).value_name(name).help(help);
+        // `gearbox status` finds the server by the same ones.
+        arg.allow_hyphen_values(true).global(id != "signal")
     };
     let many = |arg: Arg| arg.action(ArgAction::Append);
     let flag = |id: &'static str, short, help: &'static str| {
@@ -87,7 +90,39 @@ fn command() -> Command {
             flag("modules", 'M', "list the modules loaded"),
             flag("one", 'X', "serve with one process, in the foreground"),
             flag("usage", 'h', "show this help and end with status 1"),
-            Arg::new("help").long("help").action(ArgAction::HelpShort).help("show this help"),
+            help(),
+        ])
+        .disable_help_subcommand(true)
+        .subcommand(status())
+}
+
+fn help() -> Arg {
+    Arg::new("help").long("help").action(ArgAction::HelpShort).help("show this help")
+}
+
+/// `gearbox status`.
+fn status() -> Command {
+    let seconds = |word: &str| match word.parse() {
+        Ok(seconds) if (0.1..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("a number of seconds from 0.1 to 86400"),
+    };
+    let long = |name: &'static str, help| Arg::new(name).long(name).help(help);
+    Command::new("status")
+        .about("Show how the server that runs is, even while all its workers are stuck")
+        .after_help(
+            "Exit status: 0 it serves, 1 it does not run or does not answer, 2 anything else: it \
+             starts, stops, or is degraded.",
+        )
+        .disable_help_flag(true)
+        .args_override_self(true)
+        .args([
+            long("json", "print one line of JSON instead of a table").action(ArgAction::SetTrue),
+            long("watch", "go on showing it, every 2 seconds if nothing else is said")
+                .value_name("SECONDS")
+                .value_parser(seconds)
+                .num_args(0..=1)
+                .default_missing_value("2"),
+            help(),
         ])
 }
 
@@ -121,6 +156,10 @@ fn invocation(matches: &ArgMatches) -> Invocation {
     let signal = SIGNALS.into_iter().find(|(name, _)| signal.is_some_and(|signal| signal == name));
     let serve = signal.and_then(|(_, signal)| signal).map_or(Action::Serve, Action::Ask);
     let action = action.into_iter().find(|(asked, _)| *asked).map_or(serve, |(_, a)| a);
+    let action = matches.subcommand_matches("status").map_or(action, |status| {
+        let watch = status.get_one("watch").copied();
+        Action::Status(Show { json: status.get_flag("json"), watch })
+    });
     let path = |id| matches.get_one::<String>(id).map(PathBuf::from);
     let (server_root, config) = places(path("root"), path("file"));
     Invocation {

@@ -54,6 +54,7 @@ mod restart;
 mod signals;
 mod smuggling;
 mod start;
+mod status;
 mod symbols;
 mod syscalls;
 mod transfers;

@@ -83,26 +83,11 @@ const REPLY_WAIT: Duration = Duration::from_secs(90);
 /// A sentence for the administrator.
 pub(super) fn run(invocation: &Invocation, signal: Signal) -> Result<Outcome, Failed> {
     let Places { pid_file, control } = find(invocation)?;
-    let holder = holder(&pid_file).map_err(|error| {
-        let path = pid_file.display();
-        format!(
-            "AH00058: gearbox: Error retrieving pid file {path}: {error}\n\
-             AH00059: gearbox: Remove it before continuing if it is corrupted."
-        )
-    })?;
-    let pid = match holder {
-        Holder::Server(pid) => Pid::from_raw(pid),
-        Holder::Unknown => {
-            let path = pid_file.display();
-            return Err(format!(
-                "AH00058: gearbox: Error retrieving pid file {path}: a server runs, but its process \
-                 id is not there"
-            )
-            .into());
-        }
-        Holder::Nobody(text) => return Ok(not_running(signal, text.as_deref())),
+    let pid = match server(&pid_file)? {
+        Ok(pid) => pid,
+        Err(text) => return Ok(not_running(signal, text.as_deref())),
     };
-    match talk(&control, pid, signal) {
+    match talk(&control, pid, signal.command(), REPLY_WAIT) {
         Ok(reply) if reply.ok => {
             done(signal, &reply, &pid_file);
             Ok(Outcome::Exit(0))
@@ -134,15 +119,39 @@ pub(super) fn run(invocation: &Invocation, signal: Signal) -> Result<Outcome, Fa
     }
 }
 
+/// Process id of the server that holds a PID file; of none, what the file says.
+pub(super) fn server(pid_file: &Path) -> Result<Result<Pid, Option<String>>, Failed> {
+    let path = pid_file.display();
+    match holder(pid_file) {
+        Ok(Holder::Server(pid)) => Ok(Ok(Pid::from_raw(pid))),
+        Ok(Holder::Nobody(text)) => Ok(Err(text)),
+        Ok(Holder::Unknown) => Err(format!(
+            "AH00058: gearbox: Error retrieving pid file {path}: a server runs, but its process id \
+             is not there"
+        )
+        .into()),
+        Err(error) => Err(format!(
+            "AH00058: gearbox: Error retrieving pid file {path}: {error}\n\
+             AH00059: gearbox: Remove it before continuing if it is corrupted."
+        )
+        .into()),
+    }
+}
+
+/// httpd's sentence for a server that is not there, and what its PID file says.
+pub(super) fn absent(text: Option<&str>) -> String {
+    match text {
+        None => "gearbox (no pid file) not running".to_owned(),
+        Some(pid) => format!("gearbox (pid {pid}?) not running"),
+    }
+}
+
 fn not_running(signal: Signal, text: Option<&str>) -> Outcome {
     if signal.begins_a_generation() {
         say("gearbox not running, trying to start");
         return Outcome::Start;
     }
-    match text {
-        None => say("gearbox (no pid file) not running"),
-        Some(pid) => say(&format!("gearbox (pid {pid}?) not running")),
-    }
+    say(&absent(text));
     // As httpd; reopening, which httpd does not have, has failed.
     Outcome::Exit(i32::from(signal == Signal::Reopen))
 }
@@ -161,14 +170,20 @@ fn done(signal: Signal, reply: &Reply, pid_file: &Path) {
 }
 
 /// Why there is no answer.
-enum Silence {
+pub(super) enum Silence {
     /// Nobody listens.
     Absent(io::Error),
     /// One line for the administrator.
     Wrong(String),
 }
 
-fn talk(path: &Path, server: Pid, signal: Signal) -> Result<Reply, Silence> {
+/// Asks a server, and waits so long for its answer.
+pub(super) fn talk(
+    path: &Path,
+    server: Pid,
+    command: Command,
+    wait: Duration,
+) -> Result<Reply, Silence> {
     let shown = path.display();
     let mut stream = socket_path::connect(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Silence::Absent(error),
@@ -182,8 +197,8 @@ fn talk(path: &Path, server: Pid, signal: Signal) -> Result<Reply, Silence> {
         )));
     }
     let mut exchange = || -> io::Result<Reply> {
-        stream.set_read_timeout(Some(REPLY_WAIT))?;
-        let mut line = serde_json::to_vec(&Request { command: signal.command() })?;
+        stream.set_read_timeout(Some(wait))?;
+        let mut line = serde_json::to_vec(&Request { command })?;
         line.push(b'\n');
         stream.write_all(&line)?;
         let mut answer = String::new();
@@ -204,12 +219,13 @@ fn talk(path: &Path, server: Pid, signal: Signal) -> Result<Reply, Silence> {
 }
 
 /// Where a server leaves its traces.
-struct Places {
-    pid_file: PathBuf,
-    control: PathBuf,
+pub(super) struct Places {
+    pub(super) pid_file: PathBuf,
+    pub(super) control: PathBuf,
 }
 
-fn find(invocation: &Invocation) -> Result<Places, Failed> {
+/// Where the server that a command line is about leaves them.
+pub(super) fn find(invocation: &Invocation) -> Result<Places, Failed> {
     let input = Input {
         file: invocation.config.clone(),
         server_root: invocation.server_root.clone(),

@@ -24,10 +24,12 @@ mod rows;
 mod scoreboard;
 mod serve;
 mod service;
+mod show;
 mod socket_path;
 mod startup;
 mod supervisor;
 mod trial;
 
 pub use command::Signal;
+pub use show::Show;
 pub use startup::{Action, Invocation, run};

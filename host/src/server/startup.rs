@@ -12,6 +12,7 @@ use super::listeners::Listener;
 use super::loaded::Loaded;
 use super::report;
 use super::serve;
+use super::show::{self, Show};
 use super::supervisor::{Inheritance, Supervisor};
 use crate::log::{self, ErrorLog};
 
@@ -22,6 +23,8 @@ pub enum Action {
     Serve,
     /// `-k`: ask something of a server that runs.
     Ask(Signal),
+    /// `status`: show how a server that runs is.
+    Status(Show),
     /// `-t`: check the configuration.
     Test,
     /// `-v`.
@@ -70,6 +73,13 @@ impl Failed {
     pub(super) fn printed() -> Self {
         Self(None)
     }
+
+    /// Prints it.
+    pub(super) fn say(&self) {
+        if let Self(Some(text)) = self {
+            say(text);
+        }
+    }
 }
 
 impl<T: Into<String>> From<T> for Failed {
@@ -82,10 +92,8 @@ impl<T: Into<String>> From<T> for Failed {
 pub fn run(invocation: &Invocation) -> i32 {
     match dispatch(invocation) {
         Ok(code) => code,
-        Err(Failed(text)) => {
-            if let Some(text) = text {
-                say(&text);
-            }
+        Err(failed) => {
+            failed.say();
             1
         }
     }
@@ -115,6 +123,7 @@ fn dispatch(invocation: &Invocation) -> Result<i32, Failed> {
                 Outcome::Start => start(invocation),
             };
         }
+        Action::Status(what) => return show::run(invocation, what),
         Action::Version => return print(&report::version()),
         Action::CompiledIn => return print(&report::compiled_in()),
         Action::VersionLong => return version_long(invocation),

@@ -834,11 +834,23 @@ typedef struct mpm_host_api {
      Errors: E_AGAIN = nothing pending.
      */
     int32_t (*control_next)(mpm_host *host, struct mpm_event *event);
-    /* Sets the state of a thread in the scoreboard. Tags: any in that process. */
+    /*
+     Sets the state of a thread in the scoreboard (STATE_…): thread from 0, one past
+     threads_per_child is the main thread where that serves too. The host itself sets R, W, K, C
+     and L while a connection is polled or driven, and afterwards _, or G in a child that drains.
+     Tags: any in that process.
+     */
     void (*slot_set)(mpm_host *host, uint32_t slot, uint32_t thread, uint32_t state);
-    /* Publishes counters of a process in the scoreboard. Tags: any in that process. */
+    /*
+     Publishes counters of a process in the scoreboard. Not there: the host counts connections
+     itself. Tags: any in that process.
+     */
     void (*slot_counters)(mpm_host *host, uint32_t slot, const struct mpm_counters *counters);
-    /* Publishes the system's id of a thread in the scoreboard. Tags: the thread itself. */
+    /*
+     From here on what the calling thread does is kept in this place of the scoreboard, with the
+     system's id of the thread. Without it a thread that makes a connection gets the place named in
+     ConnInfo. Tags: the thread itself.
+     */
     void (*slot_thread_id)(mpm_host *host, uint32_t slot, uint32_t thread);
     /*
      Starts a thread with guard page, alternate signal stack, name and signal mask. stack in

@@ -128,12 +128,18 @@ pub struct HostApi {
     /// Takes the next event for this child (`EVENT_STOP`, `EVENT_CHILD_DRAIN`). Tags: `C`.
     /// Errors: `E_AGAIN` = nothing pending.
     pub control_next: Option<unsafe extern "C" fn(host: *mut Host, event: *mut Event) -> i32>,
-    /// Sets the state of a thread in the scoreboard. Tags: `any` in that process.
+    /// Sets the state of a thread in the scoreboard (`STATE_…`): `thread` from 0, one past
+    /// `threads_per_child` is the main thread where that serves too. The host itself sets R, W, K, C
+    /// and L while a connection is polled or driven, and afterwards `_`, or G in a child that drains.
+    /// Tags: `any` in that process.
     pub slot_set: Option<unsafe extern "C" fn(host: *mut Host, slot: u32, thread: u32, state: u32)>,
-    /// Publishes counters of a process in the scoreboard. Tags: `any` in that process.
+    /// Publishes counters of a process in the scoreboard. Not there: the host counts connections
+    /// itself. Tags: `any` in that process.
     pub slot_counters:
         Option<unsafe extern "C" fn(host: *mut Host, slot: u32, counters: *const Counters)>,
-    /// Publishes the system's id of a thread in the scoreboard. Tags: the thread itself.
+    /// From here on what the calling thread does is kept in this place of the scoreboard, with the
+    /// system's id of the thread. Without it a thread that makes a connection gets the place named in
+    /// `ConnInfo`. Tags: the thread itself.
     pub slot_thread_id: Option<unsafe extern "C" fn(host: *mut Host, slot: u32, thread: u32)>,
     /// Starts a thread with guard page, alternate signal stack, name and signal mask. `stack` in
     /// bytes, 0 = default. `handle` must be joined. Tags: `C`, `W`. Errors: `E_SYS`.

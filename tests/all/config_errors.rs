@@ -197,7 +197,6 @@ fn restrictions_are_never_ignored() {
         "SSLRequire",
         "SSLEngine",
         "RewriteRule",
-        "SetHandler",
         "TraceEnable",
         "AllowMethods",
         "RemoteIPHeader",

@@ -71,7 +71,7 @@ fn version_long_of_a_broken_configuration() {
 }
 
 const COMPILED_IN: &str = "Compiled in modules:\n  core.c\n  mod_so.c\n  http_core.c\n  mod_unixd.c\n  \
-                           mod_authz_core.c\n  mod_log_config.c\n  mod_mime.c\n  mod_dir.c\n";
+                           mod_authz_core.c\n  mod_log_config.c\n  mod_mime.c\n  mod_status.c\n  mod_dir.c\n";
 
 /// What a configuration loads is not compiled in, and a broken one does not matter.
 #[test]

@@ -4,6 +4,8 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use mpm_abi::scoreboard::{STATE_GRACEFUL, STATE_READY};
+
 use crate::error::Error;
 use crate::host::Child;
 use crate::listeners::{ListenerWait, Ready};
@@ -124,6 +126,9 @@ pub fn serve(child: Child, place: Place, until: Until<'_>, gauge: &Gauge) -> Res
         }
     };
     let mut wait = ListenerWait::new(child, stop)?;
+    let is = |state| child.thread_state(place.slot, place.thread, state);
+    child.thread_is(place.slot, place.thread);
+    is(STATE_READY);
     loop {
         let waiting = gauge.wait();
         match wait.wait()? {
@@ -138,6 +143,7 @@ pub fn serve(child: Child, place: Place, until: Until<'_>, gauge: &Gauge) -> Res
                 let last = wait.finish()?;
                 drop(waiting);
                 last.into_iter().for_each(serve_one);
+                is(STATE_GRACEFUL);
                 return Ok(());
             }
         }

@@ -210,6 +210,9 @@ fn builder() -> &'static http1::Builder {
     })
 }
 
+/// What is left of a body, in bytes, that is worth showing: more than a poll sends at once.
+const LONG: u64 = 32 * 1024;
+
 /// Passes requests to the site.
 #[derive(Debug)]
 struct Service(Arc<Shared>);
@@ -220,10 +223,10 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     type Future = Respond;
 
     fn call(&self, request: Request<Incoming>) -> Respond {
-        let in_flight = self.0.begin_request();
         // No handler reads a body yet. Dropping it here lets hyper decide at once whether the
         // connection can go on after it.
         let (head, _) = request.into_parts();
+        let in_flight = self.0.begin_request(&head);
         let reply = self.0.env.site.respond(head, self.0.client());
         Respond(Some((reply, in_flight)))
     }
@@ -236,28 +239,30 @@ impl Future for Respond {
     type Output = Result<Response<ResponseBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some((reply, in_flight)) = self.0.take() else { return Poll::Pending };
+        let Some((reply, mut in_flight)) = self.0.take() else { return Poll::Pending };
         let mut response = match reply {
             Reply::Ready(response) => response,
-            Reply::Later(mut future) => match future.as_mut().poll(cx) {
-                Poll::Ready(response) => response,
-                Poll::Pending => {
+            Reply::Later(mut future) => {
+                in_flight.show();
+                let Poll::Ready(response) = future.as_mut().poll(cx) else {
+                    in_flight.stays();
                     self.0 = Some((Reply::Later(future), in_flight));
                     return Poll::Pending;
-                }
-            },
+                };
+                response
+            }
         };
         if in_flight.shared().closes() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Poll::Ready(Ok(response.map(|body| ResponseBody { body, _in_flight: in_flight })))
+        Poll::Ready(Ok(response.map(|body| ResponseBody { body, in_flight })))
     }
 }
 
 /// A response's body, which ends the request when hyper drops it.
 struct ResponseBody {
     body: Body,
-    _in_flight: InFlight,
+    in_flight: InFlight,
 }
 
 impl http_body::Body for ResponseBody {
@@ -268,7 +273,18 @@ impl http_body::Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ContentError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let is_long = self.size_hint().lower() > LONG;
+        if is_long {
+            self.in_flight.show();
+        }
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if is_long {
+            self.in_flight.stays();
+        }
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            self.in_flight.sends(frame.data_ref().map_or(0, Bytes::len));
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

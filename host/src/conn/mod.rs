@@ -29,7 +29,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use mpm_abi::scoreboard::{
+    STATE_BUSY_KEEPALIVE, STATE_BUSY_READ, STATE_BUSY_WRITE, STATE_CLOSING, STATE_GRACEFUL,
+    STATE_READY,
+};
+
 use crate::http::{Client, Site};
+use crate::status::worker;
 use crate::sys::signals;
 use crate::sys::socket::{self, Mode};
 use awake::{Awake, Progress};
@@ -129,7 +135,7 @@ pub enum Status {
     Done,
 }
 
-/// What a connection is doing.
+/// What a connection is doing; in the order of [`worker::PHASES_LEN`] numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Between requests.
@@ -142,6 +148,23 @@ pub enum Phase {
     Writing,
     /// Lingering close.
     Linger,
+}
+
+impl Phase {
+    /// Its place in the scoreboard's numbers.
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    /// What a thread does that waits for a connection in this phase.
+    fn state(self) -> u32 {
+        match self {
+            Self::Idle => STATE_BUSY_KEEPALIVE,
+            Self::Reading => STATE_BUSY_READ,
+            Self::Processing | Self::Writing => STATE_BUSY_WRITE,
+            Self::Linger => STATE_CLOSING,
+        }
+    }
 }
 
 impl Outcome {
@@ -182,6 +205,8 @@ pub struct Conn {
     driven: bool,
     /// Finish after the request in progress.
     stopping: AtomicBool,
+    /// The phase it is counted in.
+    counted: Option<Phase>,
 }
 
 #[derive(Debug)]
@@ -240,6 +265,7 @@ impl Conn {
             mode,
             driven: false,
             stopping: AtomicBool::new(false),
+            counted: None,
         })
     }
 
@@ -263,6 +289,33 @@ impl Conn {
     /// Runs the connection as far as it goes without waiting (with MAY_BLOCK: without waiting for
     /// the peer).
     pub fn poll(&mut self, events: Events, now_ns: u64) -> Outcome {
+        let outcome = self.advance(events, now_ns);
+        let is_done = outcome.status == Status::Done;
+        self.count((!is_done).then_some(outcome.phase));
+        if let Some(worker) = worker::current() {
+            // Driven, it holds its thread while it waits.
+            let holds = self.driven && outcome.status == Status::Pending;
+            worker.set_state(match () {
+                () if holds => outcome.phase.state(),
+                () if signals::is_draining() => STATE_GRACEFUL,
+                () => STATE_READY,
+            });
+        }
+        outcome
+    }
+
+    /// Counts it in a phase, where the calling thread keeps such numbers.
+    fn count(&mut self, phase: Option<Phase>) {
+        if self.counted == phase {
+            return;
+        }
+        if let Some(worker) = worker::current() {
+            worker.count(self.counted.map(Phase::index), phase.map(Phase::index));
+            self.counted = phase;
+        }
+    }
+
+    fn advance(&mut self, events: Events, now_ns: u64) -> Outcome {
         if events.has(mpm_abi::EV_STOPPING) || signals::is_draining() {
             self.notify_stop();
         }
@@ -411,6 +464,12 @@ impl Conn {
     fn done(&mut self) -> Outcome {
         self.state = State::Done;
         Outcome::DONE
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        self.count(None);
     }
 }
 

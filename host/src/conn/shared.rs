@@ -11,8 +11,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Wake;
 
+use http::{Version, request};
+use mpm_abi::scoreboard::STATE_BUSY_WRITE;
+
 use super::Env;
 use crate::http::Client;
+use crate::status::Line;
+use crate::status::worker::{self, Worker};
+use crate::sys::clock;
 use crate::sys::socket::{self, Lent, Mode};
 
 /// A flag without ordering.
@@ -188,12 +194,12 @@ impl Shared {
     }
 
     /// A request begins.
-    pub(super) fn begin_request(self: &Arc<Self>) -> InFlight {
+    pub(super) fn begin_request(self: &Arc<Self>, head: &request::Parts) -> InFlight {
         add(&self.in_flight, 1);
         add(&self.requests, 1);
         add(&self.calls, 1);
         self.note_progress();
-        InFlight(Arc::clone(self))
+        InFlight::new(Arc::clone(self), head)
     }
 
     /// Whether the response to the current request must be the last one.
@@ -268,20 +274,76 @@ impl Drop for Polling {
 
 /// A request whose response body is not done with; ends when dropped.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<Shared>);
+pub(super) struct InFlight {
+    shared: Arc<Shared>,
+    began_ns: u64,
+    bytes: u64,
+    /// The thread that shows it, and which of its requests it is.
+    shown: Option<Worker>,
+    number: u64,
+    /// What other threads show; only where it lasts longer than one poll.
+    line: Option<Box<Line>>,
+}
 
 impl InFlight {
+    fn new(shared: Arc<Shared>, head: &request::Parts) -> Self {
+        let began_ns = shared.now_ns.load(Ordering::Relaxed);
+        let (shown, mut number) = (worker::current(), 0);
+        if let Some(worker) = worker::extended() {
+            let target = head.uri.path_and_query().map_or("", |target| target.as_str());
+            let minor = u8::from(head.version != Version::HTTP_10);
+            let host = shared.env.site.name();
+            let line = Line::new(shared.peer, host, head.method.as_str(), target, minor);
+            number = worker.begin(&line, began_ns, shared.requests());
+        } else if let Some(worker) = shown {
+            worker.set_state(STATE_BUSY_WRITE);
+        }
+        Self { shared, began_ns, bytes: 0, shown, number, line: None }
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.0
+        &self.shared
+    }
+
+    /// It does not end with this poll: another thread may go on with it.
+    pub(super) fn stays(&mut self) {
+        if self.line.is_none() && worker::extended().is_some() {
+            let ours = self.shown.filter(|shown| worker::current() == Some(*shown));
+            self.line = ours.and_then(|worker| worker.line(self.number)).map(Box::new);
+        }
+    }
+
+    /// The calling thread is at work on it.
+    pub(super) fn show(&mut self) {
+        let worker = worker::current();
+        if let (Some(line), Some(worker)) = (&self.line, worker::extended()) {
+            // On a thread with many connections another one may have been shown since.
+            if self.shown != Some(worker) || worker.line(self.number).is_none() {
+                self.number = worker.begin(line, self.began_ns, self.shared.requests());
+                self.shown = Some(worker);
+                return;
+            }
+        }
+        if let Some(worker) = worker {
+            worker.set_state(STATE_BUSY_WRITE);
+        }
+    }
+
+    /// So many bytes of its response's body go out.
+    pub(super) fn sends(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let left = self.0.in_flight().saturating_sub(1);
-        self.0.in_flight.store(left, Ordering::Relaxed);
+        let left = self.shared.in_flight().saturating_sub(1);
+        self.shared.in_flight.store(left, Ordering::Relaxed);
         // What comes from now on belongs to the next request.
-        self.0.unanswered.set(false);
+        self.shared.unanswered.set(false);
+        if let Some(worker) = worker::extended() {
+            worker.end(self.bytes, clock::now_ns().saturating_sub(self.began_ns));
+        }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod conditional;
 pub mod content;
 pub mod files;
 pub mod range;
+pub mod server_status;
 pub mod types;
 
 pub use content::{Content, ContentError};

@@ -8,10 +8,11 @@ use std::sync::atomic::Ordering;
 use http::{Method, Response, StatusCode, Uri, request};
 
 use super::cache::Kept;
+use super::handler::Handler;
 use super::sections::Rules;
 use super::{Site, host, page, target};
 use crate::handlers::files::{self, Found, Missing, Obstacle, Place, Representation};
-use crate::handlers::{Content, WouldBlock};
+use crate::handlers::{Content, WouldBlock, server_status};
 use crate::log_line;
 use crate::sys::clock;
 use crate::sys::files::Lookup;
@@ -78,6 +79,14 @@ impl Site {
             Err(refusal) => return refused(root, ask, ask.url, &refusal),
         };
         match head.method {
+            Method::GET | Method::HEAD if rules.handler == Handler::ServerStatus => {
+                let query = ask.uri.query().unwrap_or_default();
+                let no_page = || page::error(StatusCode::NOT_FOUND);
+                let status = self.status.as_ref();
+                Ok(status.map_or_else(no_page, |status| {
+                    server_status::respond(status, &self.server_name, query)
+                }))
+            }
             Method::GET | Method::HEAD => self.answer_file(root, ask, rules, head),
             Method::OPTIONS => Ok(page::options()),
             Method::POST

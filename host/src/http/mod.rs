@@ -4,6 +4,7 @@
 
 pub mod access;
 mod cache;
+pub mod handler;
 mod host;
 mod lookup;
 pub mod options;

@@ -9,10 +9,12 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Uri, Version, request};
 use http_body::{Frame, SizeHint};
+use mpm_abi::scoreboard::STATE_BUSY_LOG;
 
 use super::Site;
 use crate::handlers::{Content, ContentError};
 use crate::log::{AccessLog, Entry};
+use crate::status::worker;
 
 /// Who asked, as the connection knows it.
 #[derive(Clone, Copy, Debug)]
@@ -180,6 +182,9 @@ impl http_body::Body for Body {
 impl Drop for Body {
     fn drop(&mut self) {
         if let Some(record) = self.record.take() {
+            if let Some(worker) = worker::current() {
+                worker.set_state(STATE_BUSY_LOG);
+            }
             record.write();
         }
     }

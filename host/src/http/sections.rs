@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::access::AccessSettings;
+use super::handler::{Handler, HandlerSettings};
 use super::options::OptionsSettings;
 use super::rows::{DirectorySettings, FileSettings};
 use crate::config::{Section, SectionKind, Settings};
@@ -19,6 +20,8 @@ pub(super) struct Rules {
     pub(super) sendfile: bool,
     /// Names tried in a directory (DirectoryIndex).
     pub(super) index: Vec<String>,
+    /// What answers.
+    pub(super) handler: Handler,
 }
 
 impl Rules {
@@ -28,6 +31,7 @@ impl Rules {
             follow_symlinks: settings.of::<OptionsSettings>().follow_symlinks.unwrap_or(true),
             sendfile: settings.of::<FileSettings>().sendfile.unwrap_or(false),
             index: settings.of::<DirectorySettings>().index(),
+            handler: settings.of::<HandlerSettings>().handler.unwrap_or_default(),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::handlers::types::MimeTypes;
 use crate::handlers::{Content, WouldBlock};
 use crate::log::AccessLog;
 use crate::log_line;
+use crate::status::Source;
 use crate::task;
 
 /// Name and nothing else, as httpd's `ServerTokens Prod`.
@@ -69,6 +70,7 @@ pub struct Site {
     pub(super) types: MimeTypes,
     limits: Limits,
     pub(super) cache: Cache,
+    pub(super) status: Option<Source>,
 }
 
 /// What a request gets: a response now, or later.
@@ -101,7 +103,18 @@ impl Site {
             types: parts.types,
             limits: Limits::default(),
             cache: Cache::default(),
+            status: None,
         }
+    }
+
+    /// Gives it what its status page is made from.
+    pub fn set_status(&mut self, status: Source) {
+        self.status = Some(status);
+    }
+
+    /// The name by which it is shown.
+    pub fn name(&self) -> &str {
+        &self.server_name
     }
 
     /// Answers a request.

@@ -24,6 +24,7 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin::new("authz_core_module", "mod_authz_core.c"),
     Builtin::new("log_config_module", "mod_log_config.c"),
     Builtin::new("mime_module", "mod_mime.c"),
+    Builtin::new("status_module", "mod_status.c"),
     Builtin::new("dir_module", "mod_dir.c"),
 ];
 

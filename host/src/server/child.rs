@@ -9,10 +9,11 @@ use mpm_abi::{CHILD_FATAL, CHILD_INIT, Plan};
 
 use super::channel::{self, Channel, Notice, Order, Read};
 use super::listeners::Listener;
-use super::scoreboard::{Report, Scoreboard};
 use super::supervisor::Birth;
 use crate::log::LogFiles;
 use crate::log_line;
+use crate::status::worker;
+use crate::status::{Board, Report};
 use crate::sys::process::Account;
 use crate::sys::{files, process, signals};
 
@@ -25,7 +26,9 @@ pub(super) struct ChildSide {
     reading: Mutex<()>,
     /// The parent's end, where one process plays both parts (`-X`).
     _parent: Option<Channel>,
-    board: Arc<Scoreboard>,
+    board: Arc<Board>,
+    /// Requests are counted.
+    extended: bool,
     logs: Arc<LogFiles>,
     plan: Plan,
     /// It takes no more connections, and its listeners are closed.
@@ -91,10 +94,12 @@ impl ChildSide {
         match message {
             channel::Told::Order(Order::Stop) => return Some(Told::Stop),
             channel::Told::Order(Order::Drain(deadline)) => {
+                self.board.drain(self.slot);
                 signals::set_draining();
                 return Some(Told::Drain(deadline));
             }
             channel::Told::Order(Order::Leave(deadline)) => {
+                self.board.drain(self.slot);
                 signals::leave();
                 return Some(Told::Drain(deadline));
             }
@@ -127,6 +132,38 @@ impl ChildSide {
         self.stopped_accepting.load(Ordering::SeqCst)
     }
 
+    /// It can serve.
+    pub(super) fn ready(&self) {
+        self.board.ready(self.slot);
+        self.notify(Notice::Ready);
+    }
+
+    /// What the calling thread does is kept in this record from now on.
+    pub(super) fn bind(&self, slot: u32, thread: u32) {
+        if slot == self.slot
+            && let Some(worker) = self.board.worker(slot, thread)
+        {
+            worker.set_tid(process::thread_id());
+            worker::bind(worker, self.extended);
+        }
+    }
+
+    /// The same for a thread that the MPM says nothing of.
+    pub(super) fn bind_unbound(&self, thread: u32) {
+        if !worker::is_bound() {
+            self.bind(self.slot, thread);
+        }
+    }
+
+    /// What a thread says it does.
+    pub(super) fn set_state(&self, slot: u32, thread: u32, state: u32) {
+        if slot == self.slot
+            && let Some(worker) = self.board.worker(slot, thread)
+        {
+            worker.set_state(state);
+        }
+    }
+
     pub(super) fn notify(&self, notice: Notice) {
         self.channel.notify(notice);
     }
@@ -152,7 +189,9 @@ pub(super) struct Parts {
     /// Whom it runs as.
     pub(super) account: Account,
     /// What it reports to.
-    pub(super) board: Arc<Scoreboard>,
+    pub(super) board: Arc<Board>,
+    /// ExtendedStatus.
+    pub(super) extended: bool,
     /// What it writes to.
     pub(super) logs: Arc<LogFiles>,
     /// What the MPM planned.
@@ -161,12 +200,14 @@ pub(super) struct Parts {
 
 impl Parts {
     fn side(&self, slot: u32, channel: Channel, parent: Option<Channel>) -> ChildSide {
+        self.board.arrive(slot, std::process::id());
         ChildSide {
             slot,
             channel,
             reading: Mutex::default(),
             _parent: parent,
             board: Arc::clone(&self.board),
+            extended: self.extended,
             logs: Arc::clone(&self.logs),
             plan: self.plan,
             stopped_accepting: AtomicBool::new(false),

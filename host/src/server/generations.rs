@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::handover::GenerationEntry;
-use super::scoreboard::{Report, Scoreboard};
+use crate::status::{Board, Facts, LAYOUT, Report, Tally};
 use crate::sys::image::{self, Adoption};
 
 /// What the parent knows of a generation.
@@ -18,7 +18,7 @@ pub(super) struct Generation {
     pub(super) mpm: String,
     pub(super) slots: u32,
     pub(super) threads: u32,
-    pub(super) board: Arc<Scoreboard>,
+    pub(super) board: Arc<Board>,
     /// Leads the next image to the scoreboard; not open in children.
     pub(super) board_fd: OwnedFd,
     /// The logs its children write, by their numbers.
@@ -46,7 +46,12 @@ impl Generations {
         adoption: &mut Adoption,
     ) -> io::Result<()> {
         let fd = adoption.take(entry.board.unwrap_or(-1))?;
-        let board = Scoreboard::adopt(fd.as_fd(), entry.slots, entry.threads)?;
+        let (board, fd) = if entry.layout == LAYOUT {
+            (Board::adopt(fd.as_fd(), entry.slots, entry.threads)?, fd)
+        } else {
+            // Of another build: what those children report is not understood, and not missed for long.
+            Board::new(entry.slots, entry.threads)?
+        };
         let generation = Generation {
             mpm: entry.mpm.clone(),
             slots: entry.slots,
@@ -67,6 +72,7 @@ impl Generations {
             slots: generation.slots,
             threads: generation.threads,
             board: Some(image::number(&generation.board_fd)),
+            layout: LAYOUT,
             logs: generation.logs.clone(),
         };
         self.all.iter().map(entry).collect()
@@ -87,11 +93,19 @@ impl Generations {
         self.all.get(&number).map(|generation| generation.board.read(slot)).unwrap_or_default()
     }
 
-    /// Empties a slot's record.
-    pub(super) fn clear(&self, number: u32, slot: u32) {
-        if let Some(generation) = self.all.get(&number) {
-            generation.board.publish(slot, Report::default());
-        }
+    /// Empties the records of a child; what it had served.
+    pub(super) fn clear(&self, number: u32, slot: u32) -> Tally {
+        self.all.get(&number).map(|generation| generation.board.clear(slot)).unwrap_or_default()
+    }
+
+    /// Tells every child what the parent knows.
+    pub(super) fn tell(&self, facts: &Facts) {
+        self.all.values().for_each(|generation| generation.board.tell(facts));
+    }
+
+    /// The scoreboards, by the generations' numbers.
+    pub(super) fn boards(&self) -> impl Iterator<Item = (u32, Arc<Board>)> {
+        self.all.iter().map(|(number, generation)| (*number, Arc::clone(&generation.board)))
     }
 
     /// A generation's logs, by their numbers.

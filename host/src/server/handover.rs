@@ -15,6 +15,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 
 use super::restart::Kind;
+use crate::status::Facts;
 use crate::sys::image::Adoption;
 
 /// Version of the hand-over this image writes, and the highest it knows all keys of.
@@ -64,6 +65,8 @@ pub(super) struct HandOver {
     pub(super) error_log: Option<RawFd>,
     pub(super) pid_file: Option<FileEntry>,
     pub(super) control: Option<FileEntry>,
+    /// What the status page is told.
+    pub(super) facts: Facts,
     /// Control connections that wait for the outcome, and whether it is that of the queued restart.
     pub(super) clients: Vec<(RawFd, bool)>,
 }
@@ -101,6 +104,8 @@ pub(super) struct GenerationEntry {
     pub(super) threads: u32,
     /// Its scoreboard.
     pub(super) board: Option<RawFd>,
+    /// How that is laid out.
+    pub(super) layout: u32,
     /// The logs its children write, in the order the children know.
     pub(super) logs: Vec<PathBuf>,
 }

@@ -17,6 +17,7 @@ use crate::http::rows::SiteSettings;
 use crate::log::LogSettings;
 use crate::modules::Plugin;
 use crate::modules::mpm::{Directive, HostSide, Mpm};
+use crate::status::rows::StatusSettings;
 use crate::sys::process;
 
 /// Where the PID file lies when `PidFile` does not say.
@@ -30,6 +31,8 @@ const ROWS: &[&[Row]] = &[
     crate::http::options::ROWS,
     crate::http::access::ROWS,
     crate::log::ROWS,
+    crate::http::handler::ROWS,
+    crate::status::rows::ROWS,
 ];
 
 /// A configuration that was read, and the MPM it loads.
@@ -44,6 +47,7 @@ pub(super) struct Loaded {
     pub(super) site: SiteSettings,
     pub(super) logs: LogSettings,
     pub(super) connections: conn::Settings,
+    pub(super) status: StatusSettings,
 }
 
 impl Loaded {
@@ -90,6 +94,7 @@ impl Loaded {
         Ok(Self {
             site: config.server.of(),
             logs: config.server.of(),
+            status: config.server.of(),
             config,
             mpm: Arc::new(mpm),
             context,

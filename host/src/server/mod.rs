@@ -21,7 +21,6 @@ mod pid_file;
 mod report;
 mod restart;
 mod rows;
-mod scoreboard;
 mod serve;
 mod service;
 mod show;

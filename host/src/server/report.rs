@@ -21,7 +21,7 @@ pub(super) fn version() -> String {
 }
 
 /// When the binary was made.
-fn built() -> String {
+pub(super) fn built() -> String {
     let modified = std::env::current_exe().and_then(std::fs::metadata).and_then(|m| m.modified());
     let since = modified.ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
     let Some(since) = since else { return "unknown".to_owned() };

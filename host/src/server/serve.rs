@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use mpm_abi::mpm::QUERY_IS_ASYNC;
 use nix::sys::signalfd::SignalFd;
 
 use super::account;
@@ -19,7 +20,6 @@ use super::os_error::Numbered;
 use super::pid_file::{Holder, PidFile, PidFileError, holder};
 use super::report;
 use super::restart::Kind;
-use super::scoreboard::Scoreboard;
 use super::service;
 use super::startup::{Failed, Invocation, say};
 use super::supervisor::{Beginning, Happening, OnReady, Origin, Supervisor};
@@ -29,15 +29,19 @@ use crate::http::{Site, SiteParts};
 use crate::log::{self, AccessLog, ErrorLog, LogFiles};
 use crate::log_line;
 use crate::modules::mpm::{Mpm, Why};
+use crate::status::{About, Board, Facts, Source};
 use crate::sys::image::{Adoption, Image};
 use crate::sys::{clock, signals};
+
+/// Scoreboards of older generations, by their numbers.
+type OlderBoards = Vec<(u32, Arc<Board>)>;
 
 /// Everything a generation needs that can be had before anything is changed.
 struct Prepared {
     error_log: ErrorLog,
     site: Site,
     plan: mpm_abi::Plan,
-    board: (Scoreboard, std::os::fd::OwnedFd),
+    board: (Board, std::os::fd::OwnedFd),
 }
 
 impl Loaded {
@@ -78,12 +82,20 @@ impl Loaded {
         pid_file.own();
         pid_file.write().map_err(|error| self.pid_file_failed(&error))?;
         if invocation.one_process {
-            let (_, logs) = self.settle(prepared, stays);
+            let (generation, logs) = self.settle(prepared, stays, (1, Vec::new()));
             drop(logs);
+            let now = clock::unix_s();
+            let facts = Facts {
+                started_s: now,
+                generation_started_s: now,
+                generation: 1,
+                ..Facts::default()
+            };
+            generation.board.tell(&facts);
             return Ok(self.run_alone());
         }
         let control = Control::bind(&self.control_path())?;
-        let (generation, logs) = self.settle(prepared, stays);
+        let (generation, logs) = self.settle(prepared, stays, (1, Vec::new()));
         for listener in &given {
             let address = listener.address();
             log_line!(
@@ -151,7 +163,8 @@ impl Loaded {
             nix::unistd::dup2_stderr(prepared.error_log.fd())
                 .map_err(|error| format!("gearbox: standard error: {error}"))?;
         }
-        let (generation, logs) = self.settle(prepared, invocation.foreground);
+        let older = (supervisor.number(), supervisor.older_boards());
+        let (generation, logs) = self.settle(prepared, invocation.foreground, older);
         self.begin(supervisor, generation, logs, Launcher::none(), (pid_file, control))
     }
 
@@ -180,14 +193,19 @@ impl Loaded {
             let mpm = Arc::get_mut(&mut self.mpm).ok_or("gearbox: the MPM is in use")?;
             mpm.prepare().map_err(|error| self.mpm_failed(&error))?
         };
-        let board = Scoreboard::new(plan.max_children, plan.threads_per_child)
+        let board = Board::new(plan.max_children, plan.threads_per_child)
             .map_err(|error| format!("AH00004: gearbox: scoreboard: {error}"))?;
         Ok(Prepared { error_log, site, plan, board })
     }
 
     /// From here on the configuration's error log is in use, and children can be made.
-    fn settle(&self, prepared: Prepared, has_own_stderr: bool) -> (Generation, Arc<LogFiles>) {
-        let Prepared { error_log, site, plan, board: (board, board_fd) } = prepared;
+    fn settle(
+        &self,
+        prepared: Prepared,
+        has_own_stderr: bool,
+        (number, older): (u32, OlderBoards),
+    ) -> (Generation, Arc<LogFiles>) {
+        let Prepared { error_log, mut site, plan, board: (board, board_fd) } = prepared;
         log::install(error_log, self.logs.level.clone().unwrap_or_default());
         raise_descriptor_limit();
         self.log_start();
@@ -207,10 +225,12 @@ impl Loaded {
         let parts = Parts {
             account: self.accounts.account.clone(),
             board: Arc::clone(&board),
+            extended: self.status.extended(),
             logs: Arc::clone(&logs),
             plan,
         };
         let _ = self.context.parts.set(parts);
+        site.set_status(Source::new(Arc::clone(&board), older, self.about(number)));
         self.arm(Arc::new(site));
         let generation = Generation {
             mpm: self.mpm.plugin().name.clone(),
@@ -221,6 +241,19 @@ impl Loaded {
             logs: logs.paths().map(std::path::Path::to_owned).collect(),
         };
         (generation, logs)
+    }
+
+    fn about(&self, generation: u32) -> About {
+        let name = &self.mpm.plugin().name;
+        About {
+            version: report::VERSION.to_owned(),
+            built: report::built(),
+            mpm: name.strip_prefix("mpm_").unwrap_or(name).to_owned(),
+            is_async: self.mpm.query(QUERY_IS_ASYNC) == Some(1),
+            extended: self.status.extended(),
+            generation,
+            parent: nix::unistd::getpid().as_raw(),
+        }
     }
 
     fn begin(

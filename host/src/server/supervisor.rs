@@ -23,12 +23,12 @@ use super::listeners::Listener;
 use super::pid_file::PidFile;
 use super::restart::{Asked, Kind, Restart};
 use super::rows::Patience;
-use super::scoreboard::Report;
 use super::service::Service;
 use super::trial::Trial;
 use crate::conn::NEVER;
 use crate::log::LogFiles;
 use crate::log_line;
+use crate::status::{Facts, Report};
 use crate::sys::image::Image;
 use crate::sys::{clock, process};
 
@@ -150,6 +150,8 @@ pub(super) struct Supervisor {
     /// Of an older generation whose files lay elsewhere; likewise.
     former: (Option<PidFile>, Option<Control>),
     service: Service,
+    /// What the status page is told.
+    facts: Facts,
     /// Taken when a child is ready.
     on_ready: Option<OnReady>,
     reopening: Option<reopen::Reopening>,
@@ -186,6 +188,7 @@ impl Supervisor {
             control: None,
             former: (None, None),
             service: Service::from_environment(),
+            facts: Facts { started_s: clock::unix_s(), ..Facts::default() },
             on_ready: None,
             reopening: None,
         })
@@ -209,6 +212,9 @@ impl Supervisor {
             self.former.1 = self.control.replace(control);
         }
         self.on_ready = Some(on_ready);
+        self.facts.generation = self.number;
+        self.facts.generation_started_s = clock::unix_s();
+        self.generations.tell(&self.facts);
         Ok(())
     }
 
@@ -251,7 +257,7 @@ impl Supervisor {
         let (ours, theirs) = channel::pair().map_err(SpawnError::System)?;
         let id = self.new_id();
         self.watch(ours.as_fd(), id).map_err(SpawnError::System)?;
-        self.generations.clear(self.number, slot);
+        let _ = self.generations.clear(self.number, slot);
         let parent = Pid::this();
         match process::fork().map_err(SpawnError::System)? {
             None => {
@@ -266,6 +272,8 @@ impl Supervisor {
                     *place = Some(id);
                 }
                 self.happened.push_back(Happening::Started { slot, pid });
+                self.facts.children_started += 1;
+                self.generations.tell(&self.facts);
                 Ok(Ok(pid))
             }
         }
@@ -437,7 +445,14 @@ impl Supervisor {
         let (generation, slot) = (child.generation, child.slot);
         let is_ours = generation == self.number;
         log_exit(pid, exit, child.draining, is_ours);
-        self.generations.clear(generation, slot);
+        self.facts.finished.add(&self.generations.clear(generation, slot));
+        *match exit {
+            Exit::Code(0) => &mut self.facts.exits_ordered,
+            Exit::Signal(_) if child.draining => &mut self.facts.exits_ordered,
+            Exit::Code(_) => &mut self.facts.exits_error,
+            Exit::Signal(_) => &mut self.facts.exits_signal,
+        } += 1;
+        self.generations.tell(&self.facts);
         if child.reopening {
             self.reopened();
         }

@@ -7,7 +7,8 @@
 //! - `process`: fork, privileges, death of the parent, exit;
 //! - `shared`: memory shared with children;
 //! - `signals`: signals as events in the parent, handlers in children;
-//! - `socket`: reading, writing, waiting, accepting.
+//! - `socket`: reading, writing, waiting, accepting;
+//! - `usage`: processor time and load.
 //!
 //! All unsafe code of the host lies in the backend, in `modules` and in `server::callbacks`.
 

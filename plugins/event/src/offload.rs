@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use mpm_sdk::abi::EV_MAY_BLOCK;
+use mpm_sdk::abi::scoreboard::STATE_READY;
 use mpm_sdk::{Child, Connection, Error, Status};
 
 use crate::remote::Remote;
@@ -49,7 +50,11 @@ pub(crate) struct Offload {
 
 impl Offload {
     /// Starts the threads.
-    pub(crate) fn new(child: Child, threads: u32, remote: &Arc<Remote>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        child: Child,
+        (slot, threads): (u32, u32),
+        remote: &Arc<Remote>,
+    ) -> Result<Self, Error> {
         let queue = Arc::new(Queue {
             jobs: Mutex::default(),
             not_empty: Condvar::new(),
@@ -57,7 +62,11 @@ impl Offload {
         });
         for n in 0..threads {
             let (queue, remote) = (Arc::clone(&queue), Arc::clone(remote));
-            child.spawn(&format!("event-{n}"), 0, move || work(child, &queue, &remote))?;
+            child.spawn(&format!("event-{n}"), 0, move || {
+                child.thread_is(slot, n);
+                child.thread_state(slot, n, STATE_READY);
+                work(child, &queue, &remote);
+            })?;
         }
         Ok(Self { queue, threads })
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use mpm_sdk::abi::scoreboard::{STATE_GRACEFUL, STATE_READY};
 use mpm_sdk::abi::{
     EV_HANGUP, EV_READABLE, EV_STOPPING, EV_TIMED_OUT, EV_WOKEN, EV_WRITABLE, NEVER, WRITE,
 };
@@ -48,6 +49,8 @@ enum Order {
 pub(crate) struct Reactor {
     child: Child,
     slot: u32,
+    /// The loop's own number: one past those of the threads that may block.
+    thread: u32,
     poll: Poll,
     listeners: Vec<Listener>,
     /// Listeners are not watched before this time: descriptors ran out.
@@ -73,11 +76,14 @@ impl Reactor {
             .map_err(|e| failed("control channel", &e))?;
         let remote = Remote::new(poll.registry(), INBOX).map_err(|e| failed("eventfd", &e))?;
         let remote = Arc::new(remote);
-        let offload = Offload::new(child, threads, &remote)?;
+        let offload = Offload::new(child, (slot, threads), &remote)?;
+        child.thread_is(slot, threads);
+        child.thread_state(slot, threads, STATE_READY);
         let now_ns = child.host().now();
         let reactor = Self {
             child,
             slot,
+            thread: threads,
             listeners: child.listeners(),
             paused_until: None,
             remote,
@@ -179,6 +185,7 @@ impl Reactor {
             self.accept(listener)?;
         }
         self.order = Order::Drain;
+        self.child.thread_state(self.slot, self.thread, STATE_GRACEFUL);
         self.paused_until = None;
         self.child.stopping();
         self.report();
@@ -222,10 +229,11 @@ impl Reactor {
     fn take_in(&mut self, accepted: Accepted) {
         let token = self.table.next_token();
         let fd = accepted.fd();
-        let taken = self.child.connection(accepted, token, self.slot, 0).and_then(|connection| {
-            self.register(fd, token)?;
-            Ok(connection)
-        });
+        let taken =
+            self.child.connection(accepted, token, self.slot, self.thread).and_then(|connection| {
+                self.register(fd, token)?;
+                Ok(connection)
+            });
         match taken {
             Ok(connection) => {
                 self.table.insert(connection);

@@ -89,6 +89,18 @@ impl Child {
         let _ = call!(&self.host, child_report, idle, busy, connections, flags);
     }
 
+    /// What the calling thread does is kept as that of `thread` from now on; one past ThreadsPerChild
+    /// is the main thread, where it serves too.
+    pub fn thread_is(&self, slot: u32, thread: u32) {
+        let _ = call!(&self.host, slot_thread_id, slot, thread);
+    }
+
+    /// Says what a thread does: a state of [`scoreboard`](crate::abi::scoreboard). What happens to
+    /// connections the host sees itself.
+    pub fn thread_state(&self, slot: u32, thread: u32, state: u32) {
+        let _ = call!(&self.host, slot_set, slot, thread, state);
+    }
+
     /// Descriptor that is readable while [`Child::control_next`] has something. Open as long as the
     /// process lives.
     ///

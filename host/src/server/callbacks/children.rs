@@ -11,12 +11,11 @@ use mpm_abi::{
 use super::guard;
 use super::memory::answer;
 use crate::log_line;
-use crate::server::channel::Notice;
 use crate::server::child::Told;
 use crate::server::context::Context;
 use crate::server::restart::Kind;
-use crate::server::scoreboard::Report;
 use crate::server::supervisor::{Exit, Happening, SpawnError, Supervisor};
+use crate::status::Report;
 use crate::sys::{clock, process};
 
 /// Makes a child in `slot`; its process id. In the child itself it does not come back. The error is a
@@ -149,7 +148,7 @@ pub(super) unsafe extern "C" fn child_report(
 pub(super) unsafe extern "C" fn child_ready(host: *mut Host) {
     let body = |context: &Context| {
         if let Some(child) = context.child.get() {
-            child.notify(Notice::Ready);
+            child.ready();
         }
     };
     // SAFETY: the MPM passes back what `create` gave it.

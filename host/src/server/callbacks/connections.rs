@@ -133,6 +133,9 @@ pub(super) unsafe extern "C" fn conn_create(
         // SAFETY: the MPM gives the descriptor away; on failure it is given back below.
         let fd = unsafe { OwnedFd::from_raw_fd(raw_fd) };
         let new = New { token: info.token, accepted_ns: info.accepted_ns, peer };
+        if let Some(child) = context.child.get() {
+            child.bind_unbound(info.thread);
+        }
         match Conn::new(Arc::clone(env), fd, new) {
             Ok(made) => {
                 let made = Box::into_raw(Box::new(made));

@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mpm_abi::version::{
     ABI_MAJOR, ABI_MINOR, CAP_ACCEPT, CAP_CHILDREN, CAP_DRAINS_TO_EAGAIN, CAP_DRIVE_BLOCKING,
-    CAP_THREADS,
+    CAP_SCOREBOARD, CAP_THREADS,
 };
 use mpm_abi::{Host, HostApi};
 
@@ -23,8 +23,12 @@ use crate::log_line;
 pub(super) use children::spawn;
 
 /// What this host can do. Entries of other capabilities are NULL.
-pub(super) const CAPS: u64 =
-    CAP_DRAINS_TO_EAGAIN | CAP_ACCEPT | CAP_DRIVE_BLOCKING | CAP_CHILDREN | CAP_THREADS;
+pub(super) const CAPS: u64 = CAP_DRAINS_TO_EAGAIN
+    | CAP_ACCEPT
+    | CAP_DRIVE_BLOCKING
+    | CAP_CHILDREN
+    | CAP_THREADS
+    | CAP_SCOREBOARD;
 
 /// The table every MPM is given.
 pub(super) static API: HostApi = HostApi {
@@ -56,9 +60,9 @@ pub(super) static API: HostApi = HostApi {
     reap: Some(children::reap),
     control_fd: Some(children::control_fd),
     control_next: Some(children::control_next),
-    slot_set: None,
+    slot_set: Some(threads::slot_set),
     slot_counters: None,
-    slot_thread_id: None,
+    slot_thread_id: Some(threads::slot_thread_id),
     thread_spawn: Some(threads::thread_spawn),
     thread_join: Some(threads::thread_join),
     thread_attach: Some(threads::thread_attach),
@@ -113,7 +117,7 @@ mod tests {
             (API.spawn_child.is_some() && API.reap.is_some(), CAP_CHILDREN),
             (API.thread_spawn.is_some() && API.thread_join.is_some(), CAP_THREADS),
             (API.accept_lock.is_some() || API.accept_unlock.is_some(), CAP_ACCEPT_LOCK),
-            (API.slot_set.is_some() || API.slot_counters.is_some(), CAP_SCOREBOARD),
+            (API.slot_set.is_some() && API.slot_thread_id.is_some(), CAP_SCOREBOARD),
             (API.task_poll.is_some() || API.task_destroy.is_some(), CAP_TASKS),
             (API.retained_get.is_some() || API.retained_put.is_some(), CAP_RETAINED),
             (API.requests_left.is_some(), CAP_REQUESTS_LEFT),

@@ -91,5 +91,25 @@ pub(super) unsafe extern "C" fn thread_attach(
     unsafe { guard(host, E_PANIC, body) }
 }
 
+pub(super) unsafe extern "C" fn slot_set(host: *mut Host, slot: u32, thread: u32, state: u32) {
+    let body = |context: &Context| {
+        if let Some(child) = context.child.get() {
+            child.set_state(slot, thread, state);
+        }
+    };
+    // SAFETY: the MPM passes back what `create` gave it.
+    unsafe { guard(host, (), body) };
+}
+
+pub(super) unsafe extern "C" fn slot_thread_id(host: *mut Host, slot: u32, thread: u32) {
+    let body = |context: &Context| {
+        if let Some(child) = context.child.get() {
+            child.bind(slot, thread);
+        }
+    };
+    // SAFETY: the MPM passes back what `create` gave it.
+    unsafe { guard(host, (), body) };
+}
+
 /// Nothing is kept per thread, so there is nothing to undo.
 pub(super) unsafe extern "C" fn thread_detach(_: *mut Host) {}

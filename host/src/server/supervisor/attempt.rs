@@ -42,6 +42,8 @@ impl Supervisor {
     /// A restart is refused; everything is as before.
     pub(in crate::server) fn refuse(&mut self, reason: &str) {
         self.restart.refused();
+        self.facts.restarts_refused += 1;
+        self.generations.tell(&self.facts);
         log_line!(ERROR, "GB0326", "restart refused, generation {} goes on: {reason}", self.number);
         let line = reason.lines().next().unwrap_or_default();
         self.service.ready(&format!("restart refused: {line}"));
@@ -66,6 +68,11 @@ impl Supervisor {
         };
         let number = self.number;
         if number > 1 {
+            match self.kind {
+                Kind::Graceful => self.facts.restarts_graceful += 1,
+                Kind::Restart => self.facts.restarts_hard += 1,
+            }
+            self.generations.tell(&self.facts);
             reach(Point::Ready);
         }
         for child in self.children.iter_mut().filter(|c| c.generation != number && !c.draining) {
@@ -86,6 +93,8 @@ impl Supervisor {
     pub(in crate::server) fn fail(&mut self, reason: &str) {
         self.ready_by_ns = NEVER;
         self.restart.failed();
+        self.facts.restarts_failed += 1;
+        self.generations.tell(&self.facts);
         self.reason = reason.to_owned();
     }
 

@@ -6,6 +6,7 @@ use super::super::handover::{FileEntry, HandOver, ListenerEntry, Purpose, Receiv
 use super::replies::client_event;
 use super::*;
 use crate::log;
+use crate::status::Board;
 use crate::sys::image::{self, Inherited};
 
 /// What an image needs besides its supervisor to go on for an earlier one.
@@ -34,6 +35,9 @@ impl Supervisor {
         let mut this = Self::new(origin, signals)?;
         this.number = given.generation.saturating_add(1);
         this.kind = given.kind;
+        if given.facts.started_s != 0 {
+            this.facts = given.facts;
+        }
         this.restart = Restart::starting(given.queued);
         this.ready_by_ns = clock::now_ns().saturating_add(READY_WAIT_NS);
         for entry in &given.generations {
@@ -101,6 +105,7 @@ impl Supervisor {
             |(fd, wait): &(BorrowedFd<'_>, Wait)| (image::number(fd), *wait == Wait::QueuedOutcome);
         let given = HandOver {
             queued: self.restart.queued(),
+            facts: self.facts,
             children: self.children.entries(),
             generations: self.generations.entries(),
             error_log: error_log.as_ref().map(image::number),
@@ -142,6 +147,11 @@ impl Supervisor {
     /// The addresses an earlier generation listened on and this one does not use yet.
     pub(in crate::server) fn spare(&mut self) -> &mut Vec<Listener> {
         &mut self.spare
+    }
+
+    /// The scoreboards of earlier generations whose children are still there.
+    pub(in crate::server) fn older_boards(&self) -> Vec<(u32, Arc<Board>)> {
+        self.generations.boards().collect()
     }
 
     /// Where the PID file of this server lies.

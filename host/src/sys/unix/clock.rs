@@ -9,6 +9,12 @@ pub fn now_ns() -> u64 {
         .map_or(0, |t| t.tv_sec() as u64 * 1_000_000_000 + t.tv_nsec() as u64)
 }
 
+/// Seconds since 1970.
+pub fn unix_s() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap_or_default().as_secs()
+}
+
 /// A point in time as clocks on the wall show it here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalTime {

@@ -16,3 +16,4 @@ pub mod shared;
 pub mod signals;
 #[expect(unsafe_code, reason = "reads into memory that is not initialised yet")]
 pub mod socket;
+pub mod usage;

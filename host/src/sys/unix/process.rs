@@ -26,6 +26,11 @@ fn thread_count() -> io::Result<usize> {
     Ok(std::fs::read_dir("/proc/self/task")?.count())
 }
 
+/// The calling thread's id, as the system has it.
+pub fn thread_id() -> u32 {
+    u32::try_from(nix::unistd::gettid().as_raw()).unwrap_or(0)
+}
+
 /// Ends the process without running exit handlers, which belong to the parent.
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: takes no pointers and does not return.

@@ -4,7 +4,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -14,7 +14,7 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 /// across fork and nobody unmaps it.
 #[derive(Debug)]
 pub struct SharedWords {
-    start: NonNull<AtomicU32>,
+    start: NonNull<AtomicU64>,
     len: usize,
 }
 
@@ -60,7 +60,7 @@ impl SharedWords {
     }
 
     /// The words.
-    pub fn words(&self) -> &[AtomicU32] {
+    pub fn words(&self) -> &'static [AtomicU64] {
         // SAFETY: `len` words are mapped, readable and writable, page-aligned, and never unmapped;
         // all bit patterns are valid, and other processes only write them atomically or at worst
         // tear nothing a reader relies on.
@@ -69,7 +69,7 @@ impl SharedWords {
 }
 
 fn bytes(len: usize) -> usize {
-    len.max(1) * size_of::<AtomicU32>()
+    len.max(1) * size_of::<AtomicU64>()
 }
 
 fn seals() -> SealFlag {

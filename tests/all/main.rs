@@ -51,6 +51,7 @@ mod outside;
 mod refusals;
 mod reports;
 mod restart;
+mod scoreboard;
 mod server_status;
 mod signals;
 mod smuggling;

@@ -1,6 +1,10 @@
 //! `SetHandler server-status`: httpd's page and its keys, JSON, Prometheus's text.
 
-use gearbox_tests::{Client, Mpm, Server, Setup, until};
+use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+use gearbox_tests::{Client, Mpm, Server, Setup, free_port, run, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -13,6 +17,7 @@ every_mpm!(
     prometheus,
     without_extended_status,
     counts_outlive_children_and_restarts,
+    the_exporter,
 );
 
 const LOCATION: &str = "<Location /server-status>\nSetHandler server-status\n</Location>";
@@ -262,4 +267,46 @@ fn a_handler_that_is_not_there() {
     let (status, text) = conf.check();
     assert_eq!(status, 1);
     assert!(text.contains("only the handlers server-status and None are supported yet"), "{text}");
+}
+
+/// Debian's exporter, as it comes: `scripts/test --full` says where it is.
+fn the_exporter(mpm: Mpm) {
+    let Some(program) = std::env::var_os("GEARBOX_TEST_EXPORTER") else { return };
+    let server = setup(mpm).start();
+    server.connect().get("/a");
+    let help = run(Command::new(&program).arg("--help"));
+    let help = help.stdout + &help.stderr;
+    // The option's name, before and since version 1.0.
+    let newer = help.contains("--web.listen-address");
+    let option = if newer { "--web.listen-address" } else { "--telemetry.address" };
+    let port = free_port();
+    let mut exporter = Command::new(&program)
+        .arg(format!("{option}=127.0.0.1:{port}"))
+        .arg(format!("--scrape_uri=http://{}/server-status?auto", server.address()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let text = until("it exports", || {
+        // It answers in chunks: all that comes is enough.
+        let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        let mut reader = BufReader::new(&stream);
+        (&stream).write_all(b"GET /metrics HTTP/1.0\r\n\r\n").ok()?;
+        let mut text = String::new();
+        reader.read_to_string(&mut text).ok()?;
+        text.contains("apache_up").then_some(text)
+    });
+    let _ = exporter.kill();
+    let _ = exporter.wait();
+    let sample = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name));
+        let line = line.unwrap_or_else(|| panic!("{name} in\n{text}"));
+        line.rsplit_once(' ').expect("a value").1.parse::<f64>().expect("a number")
+    };
+    assert!((sample("apache_up ") - 1.0).abs() < f64::EPSILON);
+    assert!(sample("apache_accesses_total ") >= 1.0);
+    assert!(sample("apache_workers{state=\"busy\"} ") >= 1.0);
+    assert!(sample("apache_scoreboard{state=\"reply\"} ") >= 1.0);
+    assert!(text.contains(&format!("mpm=\"{}\"", mpm.name())), "{text}");
+    assert_eq!(text.contains("apache_connections{state=\"keepalive\"}"), mpm == Mpm::Event);
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 every_mpm!(while_every_worker_is_stuck, of_a_server_that_serves);
 
 /// Runs `gearbox status` for a server.
-fn show(server: &Server, arguments: &[&str]) -> Output {
+pub(crate) fn show(server: &Server, arguments: &[&str]) -> Output {
     let file = server.root().join("gearbox.conf").display().to_string();
     gearbox(["status", "-f", &file].iter().chain(arguments))
 }

@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::channel::{Channel, Notice, Order, Read};
+use super::control::Held;
 use super::handover::ChildEntry;
 use crate::conn::NEVER;
 use crate::log_line;
@@ -29,6 +30,9 @@ pub(super) struct Child {
     /// It has been sent logs and has not said yet that it writes to them.
     pub(super) reopening: bool,
 }
+
+/// Requests named when a child is killed.
+const HELD_SHOWN: usize = 3;
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,11 +143,22 @@ impl Children {
         self.all.values().map(|child| child.kill_ns).min().unwrap_or(NEVER)
     }
 
-    /// Kills those whose time is over.
-    pub(super) fn kill_overdue(&mut self, now_ns: u64) {
+    /// Kills those whose time is over; `held` says what a child waited for.
+    pub(super) fn kill_overdue(&mut self, now_ns: u64, held: impl Fn(&Child) -> Vec<Held>) {
         for child in self.all.values_mut().filter(|child| child.kill_ns <= now_ns) {
             let pid = child.pid;
-            log_line!(WARN, "AH00046", "child process {pid} still did not exit, sending a SIGKILL");
+            let held = held(child);
+            let shown: Vec<String> = held.iter().take(HELD_SHOWN).map(Held::to_string).collect();
+            let waited = match held.len().saturating_sub(HELD_SHOWN) {
+                _ if shown.is_empty() => String::new(),
+                0 => format!("; it waited for {}", shown.join(", ")),
+                more => format!("; it waited for {} and {more} more", shown.join(", ")),
+            };
+            log_line!(
+                WARN,
+                "AH00046",
+                "child process {pid} still did not exit, sending a SIGKILL{waited}"
+            );
             child.kill();
         }
     }

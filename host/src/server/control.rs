@@ -84,6 +84,28 @@ pub(super) struct ChildStatus {
     pub(super) idle: u32,
     pub(super) busy: u32,
     pub(super) connections: u32,
+    /// Requests it has answered.
+    pub(super) requests: u64,
+    /// What one that drains waits for, as far as it holds a thread each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) waits_for: Vec<Held>,
+}
+
+/// A request that keeps a child from leaving.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Held {
+    pub(super) client: String,
+    pub(super) request: String,
+    /// Since it began (s).
+    pub(super) age_s: u64,
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { client, request, age_s } = self;
+        write!(f, "{client}: {request} ({age_s} s)")
+    }
 }
 
 /// What a client waits for.

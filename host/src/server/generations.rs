@@ -7,8 +7,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::control::Held;
 use super::handover::GenerationEntry;
-use crate::status::{Board, Facts, LAYOUT, Report, Tally};
+use crate::status::{Board, ChildView, Facts, LAYOUT, Report, Tally};
 use crate::sys::image::{self, Adoption};
 
 /// What the parent knows of a generation.
@@ -23,6 +24,17 @@ pub(super) struct Generation {
     pub(super) board_fd: OwnedFd,
     /// The logs its children write, by their numbers.
     pub(super) logs: Vec<PathBuf>,
+}
+
+/// The requests whose clients hold a thread of a child.
+pub(super) fn held(view: &ChildView) -> Vec<Held> {
+    let busy = view.workers.iter().filter(|worker| worker.is_busy());
+    let held = busy.filter(|worker| !worker.request.request.is_empty()).map(|worker| Held {
+        client: worker.request.client.map_or_else(|| "-".to_owned(), |client| client.to_string()),
+        request: worker.request.request.clone(),
+        age_s: worker.age_s,
+    });
+    held.collect()
 }
 
 /// By number.
@@ -91,6 +103,11 @@ impl Generations {
     /// What a child says of itself, clamped to what can be true.
     pub(super) fn report(&self, number: u32, slot: u32) -> Report {
         self.all.get(&number).map(|generation| generation.board.read(slot)).unwrap_or_default()
+    }
+
+    /// What a child says it does.
+    pub(super) fn view(&self, number: u32, slot: u32) -> Option<ChildView> {
+        self.all.get(&number)?.board.view(number, slot)
     }
 
     /// Empties the records of a child; what it had served.

@@ -100,14 +100,14 @@ fn table(reply: &Reply, status: &Status, color: bool) -> String {
     }
     let _ = writeln!(out, "listening on {}", status.listeners.join(", "));
     let head = format!(
-        "\n{:>8} {:>5} {:>5} {:<9} {:>5} {:>5} {:>11}  MPM\n",
-        "PID", "GEN", "SLOT", "STATE", "IDLE", "BUSY", "CONNECTIONS"
+        "\n{:>8} {:>5} {:>5} {:<9} {:>5} {:>5} {:>11} {:>10}  MPM\n",
+        "PID", "GEN", "SLOT", "STATE", "IDLE", "BUSY", "CONNECTIONS", "REQUESTS"
     );
     out += &paint("1", &head);
     for child in &status.children {
         let _ = writeln!(
             out,
-            "{:>8} {:>5} {:>5} {:<9} {:>5} {:>5} {:>11}  {}",
+            "{:>8} {:>5} {:>5} {:<9} {:>5} {:>5} {:>11} {:>10}  {}",
             child.pid,
             child.generation,
             child.slot,
@@ -115,8 +115,12 @@ fn table(reply: &Reply, status: &Status, color: bool) -> String {
             child.idle,
             child.busy,
             child.connections,
+            child.requests,
             child.mpm
         );
+        for held in &child.waits_for {
+            let _ = writeln!(out, "{:>20}waits for {held}", "");
+        }
     }
     out
 }
@@ -124,10 +128,12 @@ fn table(reply: &Reply, status: &Status, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::control::ChildStatus;
+    use crate::server::control::{ChildStatus, Held};
 
     #[test]
     fn a_table() {
+        let held =
+            Held { client: "::1".to_owned(), request: "GET / HTTP/1.1".to_owned(), age_s: 9 };
         let child = ChildStatus {
             pid: 12,
             generation: 3,
@@ -137,6 +143,8 @@ mod tests {
             idle: 24,
             busy: 1,
             connections: 100,
+            requests: 1000,
+            waits_for: vec![held],
         };
         let status = Status {
             state: "degraded".to_owned(),
@@ -151,8 +159,9 @@ gearbox (pid 7): degraded, generation 3, mpm_event
 reason: no MPM
 listening on 127.0.0.1:80, [::1]:80
 
-     PID   GEN  SLOT STATE      IDLE  BUSY CONNECTIONS  MPM
-      12     3     1 ready        24     1         100  mpm_event
+     PID   GEN  SLOT STATE      IDLE  BUSY CONNECTIONS   REQUESTS  MPM
+      12     3     1 ready        24     1         100       1000  mpm_event
+                    waits for ::1: GET / HTTP/1.1 (9 s)
 ";
         assert_eq!(table(&reply, &status, false), wanted);
         assert!(table(&reply, &status, true).contains("\x1b[31mdegraded\x1b[0m"));

@@ -17,7 +17,7 @@ use super::channel::{self, Channel, Order};
 pub(super) use super::children::Exit;
 use super::children::{Children, Said};
 use super::control::{Command, Control, Heard, Reply, Wait};
-use super::generations::{Generation, Generations};
+use super::generations::{Generation, Generations, held};
 use super::hooks::{Point, reach};
 use super::listeners::Listener;
 use super::pid_file::PidFile;
@@ -343,7 +343,10 @@ impl Supervisor {
 
     /// Does what is due; when it next has to.
     fn on_time(&mut self, now_ns: u64) -> u64 {
-        self.children.kill_overdue(now_ns);
+        let generations = &self.generations;
+        self.children.kill_overdue(now_ns, |child| {
+            generations.view(child.generation, child.slot).iter().flat_map(held).collect()
+        });
         if let Some(trial) = self.trial.as_mut().filter(|trial| trial.until_ns <= now_ns) {
             trial.end(true);
         }

@@ -186,6 +186,13 @@ impl WorkerView {
     }
 }
 
+impl ChildView {
+    /// Requests it has answered.
+    pub fn requests(&self) -> u64 {
+        self.workers.iter().fold(0, |sum, worker| sum.saturating_add(worker.requests))
+    }
+}
+
 impl Connections {
     fn new(total: u32, phases: [i64; PHASES_LEN]) -> Self {
         // What is added here and taken away there is right in the sum.

@@ -4,6 +4,7 @@ use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use super::super::control::{ChildStatus, Status};
 use super::*;
+use crate::status::ChildView;
 
 impl Supervisor {
     pub(super) fn accept_client(&mut self) {
@@ -112,7 +113,10 @@ impl Supervisor {
     fn status(&self) -> Status {
         let child = |child: &super::super::children::Child| {
             let report = self.generations.report(child.generation, child.slot);
+            let view = self.generations.view(child.generation, child.slot);
             ChildStatus {
+                requests: view.as_ref().map_or(0, ChildView::requests),
+                waits_for: view.filter(|_| child.draining).iter().flat_map(held).collect(),
                 pid: child.pid.as_raw(),
                 generation: child.generation,
                 mpm: self.generations.mpm(child.generation).to_owned(),

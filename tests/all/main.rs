@@ -26,15 +26,20 @@ macro_rules! every_mpm {
 }
 
 mod basic;
+mod caretaker;
 mod cli;
 mod config_errors;
+mod control_socket;
+mod handover;
 mod herd;
 mod idle;
+mod k;
 mod kill;
 mod lifecycle;
 mod limits;
 mod load;
 mod reports;
 mod restart;
+mod restart_refused;
 mod start;
 mod syscalls;

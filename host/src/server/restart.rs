@@ -146,6 +146,11 @@ impl Restart {
         }
     }
 
+    /// Whether the server stops.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
     /// For people and programs that ask.
     pub(super) fn name(&self) -> &'static str {
         if self.stopping {

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -141,6 +141,10 @@ pub(super) struct Supervisor {
     listeners: Arc<Vec<Listener>>,
     /// Of an older generation; kept until this one is ready.
     spare: Vec<Listener>,
+    /// Those that an older generation listened on.
+    inherited: Vec<RawFd>,
+    /// Those that were closed, this generation having been given up.
+    closed: Vec<RawFd>,
     logs: Arc<LogFiles>,
     patience: Patience,
     pid_file: Option<PidFile>,
@@ -178,6 +182,8 @@ impl Supervisor {
             reason: String::new(),
             listeners: Arc::default(),
             spare: Vec::new(),
+            inherited: Vec::new(),
+            closed: Vec::new(),
             logs: Arc::default(),
             patience: Patience::default(),
             pid_file: None,
@@ -202,7 +208,10 @@ impl Supervisor {
         if let Some(pid_file) = pid_file {
             self.former.0 = self.pid_file.replace(pid_file);
         }
-        if let Some(control) = control {
+        if let Some(mut control) = control {
+            if let Some(former) = &mut self.control {
+                control.take_clients(former);
+            }
             self.watch(control.listener().as_fd(), CONTROL)?;
             self.former.1 = self.control.replace(control);
         }
@@ -445,10 +454,14 @@ impl Supervisor {
         if let Some(pid_file) = self.former.0.take() {
             self.pid_file = Some(pid_file);
         }
-        if let Some(control) = self.former.1.take() {
+        if let Some(mut control) = self.former.1.take() {
+            if let Some(given_up) = &mut self.control {
+                control.take_clients(given_up);
+            }
             self.control = Some(control);
         }
         self.on_ready = None;
+        self.close_new_listeners();
         if !self.has_old_children() {
             return false;
         }
@@ -547,7 +560,12 @@ impl Supervisor {
     /// A restart is refused; everything is as before.
     pub(super) fn refuse(&mut self, reason: &str) {
         self.restart.refused();
-        log_line!(ERROR, "GB0326", "restart refused, generation {} goes on: {reason}", self.number);
+        log_line!(
+            ERROR,
+            "GB0326",
+            "restart refused, generation {} goes on: {reason}",
+            self.serving()
+        );
         let line = reason.lines().next().unwrap_or_default();
         self.service.ready(&format!("restart refused: {line}"));
         self.settle(&self.failure(reason));
@@ -575,7 +593,8 @@ impl Supervisor {
         let Some((_, child)) = self.children.bury(pid) else { return };
         let (generation, slot) = (child.generation, child.slot);
         let is_ours = generation == self.number;
-        log_exit(pid, exit, child.draining, is_ours);
+        let ends_us = is_ours && (self.proven() || !self.has_old_children());
+        log_exit(pid, exit, child.draining, ends_us);
         self.generations.clear(generation, slot);
         if child.reopening {
             self.reopened();
@@ -590,8 +609,26 @@ impl Supervisor {
         let (number, children) = (self.number, &self.children);
         self.generations
             .retain(|n| n == number || children.iter().any(|(_, child)| child.generation == n));
-        if self.is_caretaker() {
+        if self.is_caretaker() || self.restart.is_stopping() {
+            // Whoever waits for the last of them looks around.
             self.happened.push_back(Happening::Nothing);
+        }
+    }
+
+    /// The listeners that are of use.
+    fn open_listeners(&self) -> impl Iterator<Item = &Listener> {
+        let is_open = |listener: &&Listener| !self.closed.contains(&listener.number());
+        self.listeners.iter().chain(&self.spare).filter(is_open)
+    }
+
+    /// The older children do not know these: nobody would answer there.
+    fn close_new_listeners(&mut self) {
+        let Ok(null) = std::fs::File::open("/dev/null") else { return };
+        let new = self.listeners.iter().map(Listener::number);
+        let new: Vec<RawFd> = new.filter(|number| !self.inherited.contains(number)).collect();
+        for number in new {
+            let _ = crate::sys::files::replace(number, null.as_fd());
+            self.closed.push(number);
         }
     }
 
@@ -658,9 +695,9 @@ fn timeout(until_ns: u64, now_ns: u64) -> EpollTimeout {
     millis.unwrap_or(EpollTimeout::MAX)
 }
 
-fn log_exit(pid: Pid, exit: Exit, asked: bool, is_ours: bool) {
+fn log_exit(pid: Pid, exit: Exit, asked: bool, ends_us: bool) {
     match exit {
-        Exit::Code(mpm_abi::CHILD_FATAL) if is_ours => {
+        Exit::Code(mpm_abi::CHILD_FATAL) if ends_us => {
             log_line!(
                 ALERT,
                 "AH00050",

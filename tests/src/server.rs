@@ -133,7 +133,9 @@ impl Setup {
         let (dir, file) = self.write();
         let mut command = self.command(&file);
         let output = run(command.args(&self.arguments));
-        Detached { dir, output }
+        let mut server = Detached { dir, output, first: None };
+        server.first = server.pid();
+        server
     }
 
     fn command(&self, file: &Path) -> Command {
@@ -426,6 +428,8 @@ impl Drop for Server {
 pub struct Detached {
     dir: tempfile::TempDir,
     output: Output,
+    /// Process id after the start: a server that stops gracefully gives up the PID file first.
+    first: Option<i32>,
 }
 
 impl Detached {
@@ -455,7 +459,8 @@ impl Drop for Detached {
     fn drop(&mut self) {
         // Its children go with it. The number may be somebody else's by now.
         let root = self.root().display().to_string();
-        if let Some(pid) = self.pid().filter(|pid| process::names(*pid).1.contains(&root)) {
+        let pids = self.pid().into_iter().chain(self.first);
+        for pid in pids.filter(|pid| process::names(*pid).1.contains(&root)) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
         if std::thread::panicking() {

@@ -15,10 +15,10 @@ use nix::unistd::Pid;
 
 use super::control::{Command, Reply, Request};
 use super::loaded::{PID_FILE, control_beside};
-use super::pid_file::{Holder, holder};
+use super::pid_file::{Holder, holder, is_open_in};
 use super::socket_path;
 use super::startup::{Failed, Invocation, say};
-use crate::config::{self, Input, Loaded, ModuleHost, Place, Tree};
+use crate::config::{self, Input, Loaded, ModuleHost, Place};
 use crate::modules::builtin::Builtin;
 
 /// What `-k` asks for, besides `start`, which is what happens without it.
@@ -59,7 +59,8 @@ impl Signal {
         }
     }
 
-    fn begins_a_generation(self) -> bool {
+    /// Whether it also starts a server that does not run.
+    pub(super) fn begins_a_generation(self) -> bool {
         matches!(self, Self::Graceful | Self::Restart)
     }
 }
@@ -102,9 +103,11 @@ pub(super) fn run(invocation: &Invocation, signal: Signal) -> Result<Outcome, Fa
         }
         Holder::Nobody(text) => return Ok(not_running(signal, text.as_deref())),
     };
+    // Opened before the server can be gone: what lies there afterwards may be the next one's.
+    let lock = File::open(&pid_file).ok();
     match talk(&control, pid, signal) {
         Ok(reply) if reply.ok => {
-            done(signal, &reply, &pid_file);
+            done(signal, &reply, lock);
             Ok(Outcome::Exit(0))
         }
         Ok(reply) => Err(match signal {
@@ -118,7 +121,14 @@ pub(super) fn run(invocation: &Invocation, signal: Signal) -> Result<Outcome, Fa
         }
         .into()),
         Err(Silence::Absent(reason)) => {
-            // The lock says that the number is the server's.
+            if !is_open_in(&pid_file, pid.as_raw()).unwrap_or(false) {
+                let path = pid_file.display();
+                return Err(format!(
+                    "AH00058: gearbox: Error retrieving pid file {path}: it is locked, but not by \
+                     process {pid}, which is named there; nothing was sent to that"
+                )
+                .into());
+            }
             kill(pid, signal.number()).map_err(|error| {
                 format!("AH00057: gearbox: sending {} to server: {error}", signal.number())
             })?;
@@ -148,10 +158,10 @@ fn not_running(signal: Signal, text: Option<&str>) -> Outcome {
 }
 
 /// The server has done it, or does.
-fn done(signal: Signal, reply: &Reply, pid_file: &Path) {
+fn done(signal: Signal, reply: &Reply, lock: Option<File>) {
     if signal == Signal::Stop {
         // A lock that cannot be had yet is the server's; it is given up with the process.
-        if let Ok(file) = File::open(pid_file) {
+        if let Some(file) = lock {
             let _ = Flock::lock(file, FlockArg::LockShared);
         }
     }
@@ -224,14 +234,11 @@ fn find(invocation: &Invocation) -> Result<Places, Failed> {
         }
         return Err(Failed::printed());
     }
-    let pid_file = path_of(&tree, "PidFile").unwrap_or_else(|| tree.server_root().join(PID_FILE));
-    let control = path_of(&tree, "ControlSocket").unwrap_or_else(|| control_beside(&pid_file));
+    let root = tree.server_root();
+    let path_of = |name| Some(root.join(&tree.last(name)?.first()?.text));
+    let pid_file = path_of("PidFile").unwrap_or_else(|| root.join(PID_FILE));
+    let control = path_of("ControlSocket").unwrap_or_else(|| control_beside(&pid_file));
     Ok(Places { pid_file, control })
-}
-
-fn path_of(tree: &Tree, name: &str) -> Option<PathBuf> {
-    let words = tree.last(name)?;
-    Some(tree.server_root().join(&words.first()?.text))
 }
 
 /// Loads nothing: `LoadModule` is only remembered, for `<IfModule>`.

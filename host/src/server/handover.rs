@@ -14,6 +14,7 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 
+use super::control::Identity;
 use super::restart::Kind;
 use crate::sys::image::Adoption;
 
@@ -64,8 +65,12 @@ pub(super) struct HandOver {
     pub(super) error_log: Option<RawFd>,
     pub(super) pid_file: Option<FileEntry>,
     pub(super) control: Option<FileEntry>,
+    /// Device and number of the socket's file.
+    pub(super) control_file: Option<Identity>,
     /// Control connections that wait for the outcome, and whether it is that of the queued restart.
     pub(super) clients: Vec<(RawFd, bool)>,
+    /// Control connections that have not asked for anything yet.
+    pub(super) quiet: Vec<RawFd>,
 }
 
 /// A listening socket.
@@ -137,11 +142,7 @@ impl HandOver {
         let mut file = File::from(memfd_create(MEMORY_NAME, flags)?);
         file.write_all(&json)?;
         file.rewind()?;
-        let seals = SealFlag::F_SEAL_SHRINK
-            | SealFlag::F_SEAL_GROW
-            | SealFlag::F_SEAL_WRITE
-            | SealFlag::F_SEAL_SEAL;
-        fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+        fcntl(&file, FcntlArg::F_ADD_SEALS(SEALS | SealFlag::F_SEAL_SEAL))?;
         Ok(Memory(file.into()))
     }
 
@@ -171,6 +172,17 @@ impl HandOver {
     }
 }
 
+/// Whether it is memory that nobody can change any more, as [`HandOver::write`] leaves it. Reading
+/// anything else could also mean to wait.
+fn is_sealed(file: &OwnedFd) -> bool {
+    let seals = fcntl(file, FcntlArg::F_GET_SEALS).map(SealFlag::from_bits_retain);
+    seals.is_ok_and(|seals| seals.contains(SEALS))
+}
+
+/// Nothing in it changes once it is written.
+const SEALS: SealFlag =
+    SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_WRITE);
+
 const MEMORY_NAME: &std::ffi::CStr = c"gearbox-handover";
 
 /// A hand-over on its way.
@@ -190,6 +202,11 @@ impl AsFd for Memory {
     }
 }
 
+/// Whether this image was given something.
+pub(super) fn is_given() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
 /// Reads what this image was given; `None` if nobody handed anything over.
 ///
 /// # Errors
@@ -206,6 +223,12 @@ pub(super) fn receive() -> Result<Option<Received>, String> {
     });
     let mut json = Vec::new();
     let read = file.and_then(|file| {
+        if !is_sealed(&file) {
+            let number = number.unwrap_or_default();
+            return Err(format!(
+                "descriptor {number} is not one ({VARIABLE} is only set by gearbox itself)"
+            ));
+        }
         File::from(file).read_to_end(&mut json).map_err(|error| error.to_string())
     });
     read.map_err(wrong)?;

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::sys::files;
+
 /// The PID file of this server; removed when it is dropped.
 #[derive(Debug)]
 pub(super) struct PidFile {
@@ -42,7 +44,9 @@ pub(super) enum Holder {
 /// # Errors
 /// It cannot be read.
 pub(super) fn holder(path: &Path) -> io::Result<Holder> {
-    let mut file = match File::open(path) {
+    // Whatever lies there: opening it must not wait for anybody.
+    let open = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let mut file = match open {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Holder::Nobody(None)),
         Err(error) => return Err(error),
@@ -60,6 +64,36 @@ pub(super) fn holder(path: &Path) -> io::Result<Holder> {
         }
         Err((_, error)) => Err(error.into()),
     }
+}
+
+/// Whether a process has the PID file open, as the server has that it belongs to. A lock alone can be
+/// anybody's who may read the file.
+///
+/// # Errors
+/// That process cannot be looked at.
+pub(super) fn is_open_in(path: &Path, pid: i32) -> io::Result<bool> {
+    let wanted = std::fs::metadata(path)?;
+    for entry in std::fs::read_dir(format!("/proc/{pid}/fd"))? {
+        // A descriptor that was closed meanwhile is not the one.
+        let Ok(found) = std::fs::metadata(entry?.path()) else { continue };
+        if (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// As [`holder`], for a file that is to be written: it can be.
+///
+/// # Errors
+/// It cannot be read, written or made.
+pub(super) fn look(path: &Path) -> io::Result<Holder> {
+    let holder = holder(path)?;
+    match holder {
+        Holder::Nobody(None) => files::may_add_to(path.parent())?,
+        _ => drop(OpenOptions::new().write(true).open(path)?),
+    }
+    Ok(holder)
 }
 
 /// Why there is none.

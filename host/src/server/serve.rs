@@ -16,7 +16,7 @@ use super::generations::Generation;
 use super::listeners::{self, Binding, Listener};
 use super::loaded::Loaded;
 use super::os_error::Numbered;
-use super::pid_file::{Holder, PidFile, PidFileError, holder};
+use super::pid_file::{self, Holder, PidFile, PidFileError};
 use super::report;
 use super::restart::Kind;
 use super::scoreboard::Scoreboard;
@@ -46,15 +46,19 @@ impl Loaded {
         let mut given = service::listeners(&mut Adoption::default())?;
         account::check(&self.accounts, &self.server)?;
         // Before its addresses are in the way.
-        if let Ok(Holder::Server(pid)) = holder(&self.pid_path()) {
+        if let Ok(Holder::Server(pid)) = pid_file::holder(&self.pid_path()) {
             return Ok(already_running(&pid.to_string()));
         }
-        let bound = self.bind(&mut given, Binding::Listen)?;
+        let bound = Arc::new(self.bind(&mut given, Binding::Listen)?);
         let mut pid_file = match PidFile::lock(&self.pid_path()) {
             Ok(pid_file) => pid_file,
             Err(PidFileError::Running(pid)) => return Ok(already_running(&pid)),
             Err(PidFileError::Io(error)) => return Err(self.pid_file_failed(&error)),
         };
+        if !invocation.one_process {
+            // While there is somebody to tell.
+            Control::look(&self.control_path())?;
+        }
         let prepared = self.prepare(bound)?;
         let origin = Origin {
             image: Image::of_this_process()
@@ -105,18 +109,23 @@ impl Loaded {
         mut self,
         mut given: Vec<Listener>,
         pid_path: Option<PathBuf>,
+        control_path: Option<PathBuf>,
     ) -> Result<(), Failed> {
         account::check(&self.accounts, &self.server)?;
         let bound = self.bind(&mut given, Binding::Try)?;
         let ours = self.pid_path();
         if pid_path.as_ref() != Some(&ours) {
-            let holder = holder(&ours).map_err(|error| self.pid_file_failed(&error))?;
+            let holder = pid_file::look(&ours).map_err(|error| self.pid_file_failed(&error))?;
             if let Holder::Server(_) | Holder::Unknown = holder {
                 let path = ours.display();
                 return Err(format!("gearbox: another server holds the PID file {path}").into());
             }
         }
-        self.prepare(bound).map(drop)
+        let ours = self.control_path();
+        if control_path.as_ref() != Some(&ours) {
+            Control::look(&ours)?;
+        }
+        self.prepare(Arc::new(bound)).map(drop)
     }
 
     /// Begins a generation for an earlier image, with what that has handed over.
@@ -126,7 +135,8 @@ impl Loaded {
         supervisor: &mut Supervisor,
     ) -> Result<(), Failed> {
         account::check(&self.accounts, &self.server)?;
-        let bound = self.bind(supervisor.spare(), Binding::Listen)?;
+        let bound = Arc::new(self.bind(supervisor.spare(), Binding::Listen)?);
+        supervisor.hold(&bound);
         let path = self.pid_path();
         let pid_file = if supervisor.pid_path() == Some(path.as_path()) {
             None
@@ -172,10 +182,10 @@ impl Loaded {
     }
 
     /// Opens the logs, makes the site, has the MPM prepare itself.
-    fn prepare(&mut self, bound: Vec<Listener>) -> Result<Prepared, Failed> {
+    fn prepare(&mut self, bound: Arc<Vec<Listener>>) -> Result<Prepared, Failed> {
         let error_log = self.open_error_log()?;
         let site = self.make_site()?;
-        let _ = self.context.listeners.set(Arc::new(bound));
+        let _ = self.context.listeners.set(bound);
         let plan = {
             let mpm = Arc::get_mut(&mut self.mpm).ok_or("gearbox: the MPM is in use")?;
             mpm.prepare().map_err(|error| self.mpm_failed(&error))?

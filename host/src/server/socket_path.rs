@@ -8,14 +8,16 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-/// Binds a non-blocking listener, mode 0600. A socket that nobody listens on is replaced.
+use crate::sys::files;
+
+/// Whether a socket can be bound there: nothing lies there, or one that nobody listens on.
 ///
 /// # Errors
 /// One line without the path.
-pub(super) fn bind(path: &Path) -> Result<UnixListener, String> {
+pub(super) fn look(path: &Path) -> Result<(), String> {
     match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error.to_string()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.to_string()),
+        Err(_) => {}
         Ok(found) if !found.file_type().is_socket() => {
             return Err(
                 "there is something else than a socket; remove it, or let ControlSocket name \
@@ -28,8 +30,17 @@ pub(super) fn bind(path: &Path) -> Result<UnixListener, String> {
                 "another program listens there; let ControlSocket name another path".to_owned()
             );
         }
-        Ok(_) => std::fs::remove_file(path).map_err(|error| error.to_string())?,
+        Ok(_) => {}
     }
+    files::may_add_to(path.parent()).map_err(|error| error.to_string())
+}
+
+/// Binds a non-blocking listener, mode 0600. A socket that nobody listens on is replaced.
+///
+/// # Errors
+/// One line without the path.
+pub(super) fn bind(path: &Path) -> Result<UnixListener, String> {
+    look(path)?;
     // Nobody may connect before the mode is right: it is bound in a directory nobody can enter, and
     // moved out of there.
     let bound = || -> io::Result<UnixListener> {

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::command::{self, Outcome, Signal};
-use super::handover::{self, Purpose, Received};
+use super::handover::{self, FileEntry, Purpose, Received};
 use super::hooks::{Point, reach};
 use super::listeners::Listener;
 use super::loaded::Loaded;
@@ -109,6 +109,10 @@ pub(super) fn print(text: &str) -> Result<i32, Failed> {
 fn dispatch(invocation: &Invocation) -> Result<i32, Failed> {
     match invocation.action {
         Action::Serve => return start(invocation),
+        // A server that `-k graceful` started has that in the arguments of its later images too.
+        Action::Ask(signal) if signal.begins_a_generation() && handover::is_given() => {
+            return start(invocation);
+        }
         Action::Ask(signal) => {
             return match command::run(invocation, signal)? {
                 Outcome::Exit(status) => Ok(status),
@@ -170,7 +174,8 @@ fn rehearse(invocation: &Invocation, received: Received) -> Result<i32, Failed> 
         listeners.map_err(|error| format!("GB0320: gearbox: hand-over to the trial: {error}"))?;
     let loaded = Loaded::read(invocation)?;
     loaded.warn(invocation);
-    loaded.rehearse(listeners, given.pid_file.map(|file| file.path))?;
+    let path = |file: Option<FileEntry>| file.map(|file| file.path);
+    loaded.rehearse(listeners, path(given.pid_file), path(given.control))?;
     Ok(0)
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -143,6 +143,10 @@ pub(super) struct Supervisor {
     listeners: Arc<Vec<Listener>>,
     /// Of an older generation; kept until this one is ready.
     spare: Vec<Listener>,
+    /// Those that an older generation listened on.
+    inherited: Vec<RawFd>,
+    /// Those that were closed, this generation having been given up.
+    closed: Vec<RawFd>,
     logs: Arc<LogFiles>,
     patience: Patience,
     pid_file: Option<PidFile>,
@@ -180,6 +184,8 @@ impl Supervisor {
             reason: String::new(),
             listeners: Arc::default(),
             spare: Vec::new(),
+            inherited: Vec::new(),
+            closed: Vec::new(),
             logs: Arc::default(),
             patience: Patience::default(),
             pid_file: None,
@@ -204,7 +210,10 @@ impl Supervisor {
         if let Some(pid_file) = pid_file {
             self.former.0 = self.pid_file.replace(pid_file);
         }
-        if let Some(control) = control {
+        if let Some(mut control) = control {
+            if let Some(former) = &mut self.control {
+                control.take_clients(former);
+            }
             self.watch(control.listener().as_fd(), CONTROL)?;
             self.former.1 = self.control.replace(control);
         }
@@ -436,7 +445,8 @@ impl Supervisor {
         let Some((_, child)) = self.children.bury(pid) else { return };
         let (generation, slot) = (child.generation, child.slot);
         let is_ours = generation == self.number;
-        log_exit(pid, exit, child.draining, is_ours);
+        let ends_us = is_ours && (self.proven() || !self.has_old_children());
+        log_exit(pid, exit, child.draining, ends_us);
         self.generations.clear(generation, slot);
         if child.reopening {
             self.reopened();
@@ -469,9 +479,9 @@ fn timeout(until_ns: u64, now_ns: u64) -> EpollTimeout {
     millis.unwrap_or(EpollTimeout::MAX)
 }
 
-fn log_exit(pid: Pid, exit: Exit, asked: bool, is_ours: bool) {
+fn log_exit(pid: Pid, exit: Exit, asked: bool, ends_us: bool) {
     match exit {
-        Exit::Code(mpm_abi::CHILD_FATAL) if is_ours => {
+        Exit::Code(mpm_abi::CHILD_FATAL) if ends_us => {
             log_line!(
                 ALERT,
                 "AH00050",

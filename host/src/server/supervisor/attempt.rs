@@ -42,7 +42,12 @@ impl Supervisor {
     /// A restart is refused; everything is as before.
     pub(in crate::server) fn refuse(&mut self, reason: &str) {
         self.restart.refused();
-        log_line!(ERROR, "GB0326", "restart refused, generation {} goes on: {reason}", self.number);
+        log_line!(
+            ERROR,
+            "GB0326",
+            "restart refused, generation {} goes on: {reason}",
+            self.serving()
+        );
         let line = reason.lines().next().unwrap_or_default();
         self.service.ready(&format!("restart refused: {line}"));
         self.settle(&self.failure(reason));
@@ -98,10 +103,14 @@ impl Supervisor {
         if let Some(pid_file) = self.former.0.take() {
             self.pid_file = Some(pid_file);
         }
-        if let Some(control) = self.former.1.take() {
+        if let Some(mut control) = self.former.1.take() {
+            if let Some(given_up) = &mut self.control {
+                control.take_clients(given_up);
+            }
             self.control = Some(control);
         }
         self.on_ready = None;
+        self.close_new_listeners();
         if !self.has_old_children() {
             return false;
         }

@@ -32,6 +32,23 @@ impl Supervisor {
         (Order::Leave(deadline), deadline)
     }
 
+    /// The listeners that are of use.
+    pub(super) fn open_listeners(&self) -> impl Iterator<Item = &Listener> {
+        let is_open = |listener: &&Listener| !self.closed.contains(&listener.number());
+        self.listeners.iter().chain(&self.spare).filter(is_open)
+    }
+
+    /// The older children do not know these: nobody would answer there.
+    pub(super) fn close_new_listeners(&mut self) {
+        let Ok(null) = std::fs::File::open("/dev/null") else { return };
+        let new = self.listeners.iter().map(Listener::number);
+        let new: Vec<RawFd> = new.filter(|number| !self.inherited.contains(number)).collect();
+        for number in new {
+            let _ = crate::sys::files::replace(number, null.as_fd());
+            self.closed.push(number);
+        }
+    }
+
     /// The addresses are free for others; children still finish what they hold.
     pub(super) fn close_listeners(&mut self) {
         self.spare.clear();

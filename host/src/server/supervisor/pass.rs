@@ -47,17 +47,23 @@ impl Supervisor {
         }
         for entry in &given.listeners {
             let listener = Listener::adopt(adoption.take(entry.fd)?, Some(entry.wanted))?;
+            this.inherited.push(listener.number());
             this.spare.push(listener);
         }
         if let Some(FileEntry { fd, path }) = &given.pid_file {
             this.pid_file = Some(PidFile::adopt(path, adoption.take(*fd)?)?);
         }
         if let Some(FileEntry { fd, path }) = given.control {
-            let mut control = Control::adopt(path, adoption.take(fd)?.into());
+            let mut control = Control::adopt(path, adoption.take(fd)?.into(), given.control_file);
             this.watch(control.listener().as_fd(), CONTROL)?;
-            for (fd, is_queued) in given.clients {
+            let outcome = |is_queued| match is_queued {
+                true => Wait::QueuedOutcome,
+                false => Wait::Outcome,
+            };
+            let waiting = given.clients.into_iter().map(|(fd, queued)| (fd, outcome(queued)));
+            let quiet = given.quiet.into_iter().map(|fd| (fd, Wait::Request));
+            for (fd, wait) in waiting.chain(quiet) {
                 let id = this.new_id();
-                let wait = if is_queued { Wait::QueuedOutcome } else { Wait::Outcome };
                 let client = control.rejoin(id, adoption.take(fd)?, wait);
                 this.epoll.add(client, client_event(id))?;
             }
@@ -76,7 +82,6 @@ impl Supervisor {
         kind: Kind,
         error_log: Option<BorrowedFd<'a>>,
     ) -> (HandOver, Vec<BorrowedFd<'a>>) {
-        let listeners = || self.listeners.iter().chain(&self.spare);
         let entry = |l: &Listener| ListenerEntry { fd: l.number(), wanted: l.wanted() };
         let given = HandOver {
             purpose,
@@ -86,17 +91,19 @@ impl Supervisor {
             config: self.origin.config.clone(),
             generation: self.number,
             kind,
-            listeners: listeners().map(entry).collect(),
+            listeners: self.open_listeners().map(entry).collect(),
             pid_file: self.pid_file.as_ref().map(|file| FileEntry::new(file, file.path())),
             control: self.control.as_ref().map(|socket| FileEntry::new(socket, socket.path())),
             ..HandOver::default()
         };
-        let mut descriptors: Vec<BorrowedFd<'_>> = listeners().map(Listener::fd).collect();
+        let mut descriptors: Vec<BorrowedFd<'_>> =
+            self.open_listeners().map(Listener::fd).collect();
         if purpose == Purpose::Trial {
             return (given, descriptors);
         }
         let clients = self.control.iter().flat_map(Control::awaiting);
-        let clients: Vec<_> = clients.collect();
+        let (quiet, clients): (Vec<_>, Vec<_>) =
+            clients.partition(|(_, wait)| *wait == Wait::Request);
         let waits =
             |(fd, wait): &(BorrowedFd<'_>, Wait)| (image::number(fd), *wait == Wait::QueuedOutcome);
         let given = HandOver {
@@ -104,12 +111,14 @@ impl Supervisor {
             children: self.children.entries(),
             generations: self.generations.entries(),
             error_log: error_log.as_ref().map(image::number),
+            control_file: self.control.as_ref().and_then(Control::file),
             clients: clients.iter().map(waits).collect(),
+            quiet: quiet.iter().map(|(fd, _)| image::number(fd)).collect(),
             ..given
         };
         descriptors.extend(self.children.channels());
         descriptors.extend(self.generations.descriptors());
-        descriptors.extend(clients.into_iter().map(|(fd, _)| fd));
+        descriptors.extend(clients.into_iter().chain(quiet).map(|(fd, _)| fd));
         descriptors.extend(self.pid_file.as_ref().map(PidFile::fd));
         descriptors.extend(self.control.as_ref().map(|control| control.listener().as_fd()));
         descriptors.extend(error_log);
@@ -142,6 +151,12 @@ impl Supervisor {
     /// The addresses an earlier generation listened on and this one does not use yet.
     pub(in crate::server) fn spare(&mut self) -> &mut Vec<Listener> {
         &mut self.spare
+    }
+
+    /// The addresses this generation is to listen on. They are kept if it does not come up: the older
+    /// one's are among them.
+    pub(in crate::server) fn hold(&mut self, listeners: &Arc<Vec<Listener>>) {
+        self.listeners = Arc::clone(listeners);
     }
 
     /// Where the PID file of this server lies.

@@ -590,7 +590,8 @@ impl Supervisor {
         let (number, children) = (self.number, &self.children);
         self.generations
             .retain(|n| n == number || children.iter().any(|(_, child)| child.generation == n));
-        if self.is_caretaker() {
+        // The MPM does not know this child; who waits for all to leave does.
+        if self.is_caretaker() || self.children.is_empty() {
             self.happened.push_back(Happening::Nothing);
         }
     }

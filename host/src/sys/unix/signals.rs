@@ -29,12 +29,14 @@ pub const PARENT_SIGNALS: [Signal; 7] = [
 /// # Errors
 /// What the system answers.
 pub fn take_over() -> io::Result<SignalFd> {
-    let set: SigSet = PARENT_SIGNALS.into_iter().collect();
-    set.thread_block()?;
+    let mut set: SigSet = PARENT_SIGNALS.into_iter().collect();
     if has_terminal() {
-        // A resized terminal must not end the server, as it does with httpd.
+        // A resized terminal must not end the server, as it does with httpd. What is ignored must not
+        // be blocked: it would be kept, and read.
+        set.remove(Signal::SIGWINCH);
         ignore(Signal::SIGWINCH)?;
     }
+    set.thread_block()?;
     Ok(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
 }
 

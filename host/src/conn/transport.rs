@@ -4,12 +4,16 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 
 use super::shared::Shared;
 use crate::sys::file_window::{self, FileRange};
 use crate::sys::socket::{self, Mode};
+
+/// How long `sendfile` may wait on a blocking socket.
+const SEND_WAIT: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub(super) struct Transport {
@@ -44,9 +48,10 @@ impl Transport {
 
     fn send_file(&self, range: &FileRange, len: usize) -> io::Result<usize> {
         let shared = &self.shared;
-        // A thread that waits in sendfile must come back: there is no MSG_DONTWAIT for it.
+        // There is no MSG_DONTWAIT for sendfile. A thread that waits for room waits in `poll(2)`, where
+        // it can be told something.
         if shared.mode == Mode::Blocking && !shared.send_timeout_set.get() {
-            socket::set_write_timeout(shared.fd(), shared.env.settings.timeout)?;
+            socket::set_write_timeout(shared.fd(), SEND_WAIT)?;
             shared.send_timeout_set.set(true);
         }
         socket::send_file(shared.fd(), range.file(), range.offset, len)

@@ -1,6 +1,7 @@
 //! A server of its own for a test: directory, configuration, processes.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,14 +24,15 @@ pub struct Setup {
     files: Vec<(String, Vec<u8>)>,
     arguments: Vec<String>,
     wrapper: Vec<String>,
+    stdin: Option<OwnedFd>,
 }
 
 impl Setup {
     /// A server under `mpm`: one listener on a port of the kernel's choice, `htdocs` as
     /// DocumentRoot, an error log at level info.
     pub fn new(mpm: Mpm) -> Self {
-        let (lines, files, arguments, wrapper) = Default::default();
-        Self { mpm, lines, files, arguments, wrapper }
+        let (lines, files, arguments, wrapper, stdin) = Default::default();
+        Self { mpm, lines, files, arguments, wrapper, stdin }
     }
 
     /// Adds a line (or several) to the configuration. `@ROOT@` stands for ServerRoot.
@@ -58,6 +60,13 @@ impl Setup {
     #[must_use]
     pub fn through(mut self, command: &[&str]) -> Self {
         self.wrapper = command.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// Gives the server (or what it is run through) this standard input.
+    #[must_use]
+    pub fn stdin(mut self, stdin: impl Into<OwnedFd>) -> Self {
+        self.stdin = Some(stdin.into());
         self
     }
 
@@ -119,7 +128,7 @@ impl Setup {
         command.arg("-DFOREGROUND").args(&self.arguments);
         let stderr = std::fs::File::create(dir.path().join("stderr")).expect("a file");
         let child = command
-            .stdin(Stdio::null())
+            .stdin(self.stdin.map_or_else(Stdio::null, Stdio::from))
             .stdout(Stdio::null())
             .stderr(stderr)
             .spawn()

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::sync::mpsc;
 
@@ -63,7 +64,6 @@ fn pid_file() {
     let path = server.root().join("logs/gearbox.pid");
     let text = std::fs::read_to_string(&path).expect("a PID file");
     assert_eq!(text, format!("{}\n", server.pid()));
-    use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(&path).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o644);
     // A second start of the same server is no failure: it runs.
@@ -170,6 +170,34 @@ fn a_start_without_children_fails(mpm: Mpm) {
     assert!(log.contains("AH02818: MPM run failed, exiting"), "{log}");
     assert!(server.pid().is_none(), "no PID file");
     std::net::TcpListener::bind(("127.0.0.1", port)).expect("nobody has it");
+}
+
+/// A child that cannot serve, and says that no other could, ends a server that has served.
+#[test]
+fn a_fatal_child_ends_the_server() {
+    let conf = Conf::text("");
+    let told = conf.root().join("told");
+    let condition = format!("access(\"{}\", F_OK) == 0", told.display());
+    let module = crate::service::fatal_if(&conf, &condition);
+    std::fs::set_permissions(conf.root(), PermissionsExt::from_mode(0o755)).expect("ours");
+    let (dir, file) = Setup::new(Mpm::C99).write();
+    let text = std::fs::read_to_string(&file).expect("ours");
+    let loaded = Mpm::C99.file().display().to_string();
+    std::fs::write(&file, text.replace(&loaded, &module.display().to_string())).expect("ours");
+    let mut command = std::process::Command::new(gearbox_tests::gearbox_binary());
+    command.arg("-f").arg(file).arg("-DFOREGROUND").stdin(Stdio::null()).stderr(Stdio::null());
+    let mut server = command.spawn().expect("it starts");
+    let pid = server.id() as i32;
+    let _stopped = Stopped(pid);
+    let log = || std::fs::read_to_string(dir.path().join("logs/error_log")).unwrap_or_default();
+    until("it is ready", || log().contains("resuming normal operations").then_some(()));
+    std::fs::write(told, "").expect("ours");
+    let child = *process::children(pid).first().expect("a child");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), Signal::SIGKILL)
+        .expect("it is there");
+    let status = until("the server ends", || server.try_wait().expect("our child"));
+    assert_eq!(status.code(), Some(1), "{}", log());
+    assert!(log().contains("returned a Fatal error... gearbox is exiting!"), "{}", log());
 }
 
 fn one_process(mpm: Mpm) {

@@ -1,6 +1,7 @@
 //! A server of its own for a test: directory, configuration, processes.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -26,6 +27,7 @@ pub struct Setup {
     wrapper: Vec<String>,
     binary: Binary,
     environment: Vec<(String, String)>,
+    stdin: Option<OwnedFd>,
 }
 
 /// Which binary a server is.
@@ -44,8 +46,8 @@ impl Setup {
     /// DocumentRoot, an error log at level info.
     pub fn new(mpm: Mpm) -> Self {
         let (lines, files, arguments, wrapper, environment) = Default::default();
-        let binary = Binary::Built;
-        Self { mpm, lines, files, arguments, wrapper, binary, environment }
+        let (binary, stdin) = (Binary::Built, None);
+        Self { mpm, lines, files, arguments, wrapper, binary, environment, stdin }
     }
 
     /// Adds a line (or several) to the configuration. `@ROOT@` stands for ServerRoot.
@@ -88,6 +90,13 @@ impl Setup {
     pub fn stopping_at(mut self, point: &str) -> Self {
         self.binary = Binary::Hooked;
         self.environment.push(("GEARBOX_TEST_STOP_AT".to_owned(), point.to_owned()));
+        self
+    }
+
+    /// Gives the server (or what it is run through) this standard input.
+    #[must_use]
+    pub fn stdin(mut self, stdin: impl Into<OwnedFd>) -> Self {
+        self.stdin = Some(stdin.into());
         self
     }
 
@@ -180,7 +189,7 @@ impl Setup {
         command.arg("-DFOREGROUND").args(&self.arguments);
         let stderr = std::fs::File::create(dir.path().join("stderr")).expect("a file");
         let child = command
-            .stdin(Stdio::null())
+            .stdin(self.stdin.map_or_else(Stdio::null, Stdio::from))
             .stdout(Stdio::null())
             .stderr(stderr)
             .spawn()

@@ -7,6 +7,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use crate::error::Error;
 use crate::host::Child;
 use crate::listeners::{ListenerWait, Ready};
+use crate::signal::is_readable;
 
 /// How many threads of a child serve, how many of them are busy, and how many wait for connections.
 #[derive(Debug)]
@@ -123,7 +124,11 @@ pub fn serve(child: Child, place: Place, until: Until<'_>, gauge: &Gauge) -> Res
             log::warn!("connection dropped: {error}");
         }
     };
-    let mut wait = ListenerWait::new(child, stop)?;
+    let mut wait = match ListenerWait::new(child, stop) {
+        // A thread that starts while the child drains finds the listeners closed.
+        Err(_) if is_readable(stop)? => return Ok(()),
+        wait => wait?,
+    };
     loop {
         let waiting = gauge.wait();
         match wait.wait()? {

@@ -33,12 +33,15 @@ impl Conn {
         let mut buf = [0; READ_LEN];
         let mut seen = 0;
         loop {
+            if signals::take_interrupted() {
+                (self.env.attend)();
+            }
             let events = Events { bits: seen | mpm_abi::EV_MAY_BLOCK };
             let outcome = self.poll(events, clock::now_ns());
             seen = match outcome.status {
                 Status::Done => return Ok(()),
+                _ if signals::is_stopping() => return Ok(()),
                 Status::Yield | Status::NeedsBlocking => 0,
-                Status::Pending if signals::is_stopping() => return Ok(()),
                 Status::Pending if self.mode == Mode::Blocking && waits_for_a_request(&outcome) => {
                     self.wait_in_recv(&outcome, &mut limit, &mut buf)?
                 }
@@ -75,10 +78,7 @@ impl Conn {
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => Ok(mpm_abi::EV_TIMED_OUT),
-                io::ErrorKind::Interrupted => {
-                    (self.env.attend)();
-                    Ok(0)
-                }
+                io::ErrorKind::Interrupted => Ok(0),
                 // The error is the socket's: reading again tells hyper.
                 _ => Ok(mpm_abi::EV_HANGUP),
             },

@@ -45,7 +45,8 @@ pub struct Env {
     pub settings: Settings,
     /// Asks the MPM to poll the connection with this token.
     pub wake: Box<dyn Fn(u64) + Send + Sync>,
-    /// Does what the parent wants of the host, not of the MPM; called when a wait was interrupted.
+    /// Does what the parent wants of the host, not of the MPM; called by a thread that drives a
+    /// connection, when it was interrupted.
     pub attend: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -266,7 +267,23 @@ impl Conn {
         if events.has(mpm_abi::EV_STOPPING) || signals::is_draining() {
             self.notify_stop();
         }
-        let outcome = match &mut self.state {
+        let outcome = self.step(events, now_ns);
+        if !(signals::is_leaving() && self.waits_for_a_request(&outcome)) {
+            return outcome;
+        }
+        // The next request may be there before the event that tells of it.
+        if socket::is_readable(self.fd()) {
+            let events = Events { bits: events.bits | mpm_abi::EV_READABLE };
+            let outcome = self.step(events, now_ns);
+            if !self.waits_for_a_request(&outcome) {
+                return outcome;
+            }
+        }
+        self.done()
+    }
+
+    fn step(&mut self, events: Events, now_ns: u64) -> Outcome {
+        match &mut self.state {
             State::Asleep => self.poll_asleep(events, now_ns),
             State::Awake(_) => self.poll_awake(events, now_ns),
             State::Linger { silent_until_ns } => {
@@ -274,11 +291,7 @@ impl Conn {
                 self.poll_linger(now_ns, silent_until_ns)
             }
             State::Done => Outcome::DONE,
-        };
-        if signals::is_leaving() && self.waits_for_a_request(&outcome) {
-            return self.done();
         }
-        outcome
     }
 
     /// Whether nothing of the next request has come.
@@ -287,11 +300,7 @@ impl Conn {
         is_idle && outcome.status == Status::Pending
     }
 
-    fn poll_asleep(&mut self, mut events: Events, now_ns: u64) -> Outcome {
-        // The request may be there before the event that tells of it.
-        if signals::is_leaving() && socket::is_readable(self.fd()) {
-            events.bits |= mpm_abi::EV_READABLE;
-        }
+    fn poll_asleep(&mut self, events: Events, now_ns: u64) -> Outcome {
         if events.bits & (mpm_abi::EV_READABLE | mpm_abi::EV_HANGUP) != 0 {
             let awake = Awake::new(self, &[], now_ns);
             self.state = State::Awake(Box::new(awake));

@@ -127,11 +127,6 @@ impl Channel {
         self.send(REOPENED, 0, None)
     }
 
-    /// Child: whether the next message is the host's own affair.
-    pub(super) fn has_logs(&self) -> bool {
-        socket::peek(self.0.as_fd()).is_some_and(|kind| matches!(kind, REOPEN | REOPENED))
-    }
-
     /// Child: what the parent wants. Unknown words of another version are skipped.
     pub(super) fn next_told(&self) -> Read<Told> {
         loop {

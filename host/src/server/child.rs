@@ -1,11 +1,14 @@
 //! A child: what it is made of, what it reports, what it is told.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mpm_abi::{CHILD_FATAL, CHILD_INIT, Plan};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
 use super::channel::{self, Channel, Notice, Order, Read};
 use super::listeners::Listener;
@@ -14,15 +17,20 @@ use super::supervisor::Birth;
 use crate::log::LogFiles;
 use crate::log_line;
 use crate::sys::process::Account;
-use crate::sys::{files, process, signals};
+use crate::sys::{files, process, signals, socket};
 
 /// What the host keeps in a child.
 #[derive(Debug)]
 pub(super) struct ChildSide {
     slot: u32,
     channel: Channel,
-    /// Held while messages are read: one that was looked at is the one that is taken.
-    reading: Mutex<()>,
+    /// Orders that were read by a thread that is not the MPM's to hear them; those in the channel are
+    /// later ones. Held while messages are read.
+    orders: Mutex<VecDeque<Told>>,
+    /// Readable while there are such orders.
+    ordered: OwnedFd,
+    /// Readable while one of the two is.
+    control: Epoll,
     /// The parent's end, where one process plays both parts (`-X`).
     _parent: Option<Channel>,
     board: Arc<Scoreboard>,
@@ -47,16 +55,22 @@ pub(super) enum Told {
 
 impl ChildSide {
     /// Descriptor that is readable while [`ChildSide::told`] has something.
-    pub(super) fn control(&self) -> &Channel {
-        &self.channel
+    pub(super) fn control(&self) -> BorrowedFd<'_> {
+        self.control.0.as_fd()
     }
 
     /// The next thing the MPM is told. What is the host's own is done on the way.
     pub(super) fn told(&self) -> Told {
-        let _one_reader = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if signals::is_stopping() {
                 return Told::Stop;
+            }
+            if let Some(told) = orders.pop_front() {
+                if orders.is_empty() {
+                    socket::reset_signal(self.ordered.as_fd());
+                }
+                return told;
             }
             match self.channel.next_told() {
                 Read::Nothing => return Told::Nothing,
@@ -71,19 +85,21 @@ impl ChildSide {
         }
     }
 
-    /// Does what the parent wants of the host, and leaves what it wants of the MPM. Called by a thread
+    /// Does what the parent wants of the host, and keeps what it wants of the MPM. Called by a thread
     /// that drives a connection.
     pub(super) fn attend(&self, listeners: &[Listener]) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Read::Message(message) = self.channel.next_told() {
+            if let Some(told) = self.attend_to(message) {
+                orders.push_back(told);
+                socket::signal(self.ordered.as_fd());
+            }
+        }
+        drop(orders);
         let is_only_thread = self.plan.threads_per_child == 1;
         if signals::is_draining() && is_only_thread && !self.has_stopped_accepting() {
             // The MPM cannot say so before this connection ends.
             self.stop_accepting(listeners);
-        }
-        let _one_reader = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        while self.channel.has_logs() {
-            if let Read::Message(message) = self.channel.next_told() {
-                self.attend_to(message);
-            }
         }
     }
 
@@ -160,18 +176,25 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    fn side(&self, slot: u32, channel: Channel, parent: Option<Channel>) -> ChildSide {
-        ChildSide {
+    fn side(&self, slot: u32, channel: Channel, parent: Option<Channel>) -> io::Result<ChildSide> {
+        let ordered = socket::event_fd()?;
+        let control = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        for fd in [channel.as_fd(), ordered.as_fd()] {
+            control.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+        }
+        Ok(ChildSide {
             slot,
             channel,
-            reading: Mutex::default(),
+            orders: Mutex::default(),
+            ordered,
+            control,
             _parent: parent,
             board: Arc::clone(&self.board),
             logs: Arc::clone(&self.logs),
             plan: self.plan,
             stopped_accepting: AtomicBool::new(false),
             stand: AtomicU8::new(u8::MAX),
-        }
+        })
     }
 
     /// Turns a freshly forked process into a child. The error is its exit code.
@@ -183,7 +206,8 @@ impl Parts {
         self.drop_privileges()?;
         process::die_with_parent(parent)
             .map_err(|error| failed("watching the parent", &error, CHILD_INIT))?;
-        Ok(self.side(slot, channel, None))
+        self.side(slot, channel, None)
+            .map_err(|error| failed("control channel", &error, CHILD_INIT))
     }
 
     /// Turns this process into child 0 (`-X`). The error is its exit code.
@@ -193,7 +217,8 @@ impl Parts {
         signals::prepare_alone(channel.as_fd())
             .map_err(|error| failed("signals", &error, CHILD_INIT))?;
         self.drop_privileges()?;
-        Ok(self.side(0, channel, Some(parent)))
+        self.side(0, channel, Some(parent))
+            .map_err(|error| failed("control channel", &error, CHILD_INIT))
     }
 
     /// Fatal if it fails: with the wrong account nothing may be served, and no other child would
@@ -204,7 +229,7 @@ impl Parts {
     }
 }
 
-fn failed(what: &str, error: &std::io::Error, code: i32) -> i32 {
+fn failed(what: &str, error: &io::Error, code: i32) -> i32 {
     log_line!(ALERT, "GB0304", "child cannot be set up: {what}: {error}");
     code
 }

@@ -22,7 +22,7 @@ use super::restart::Kind;
 use super::scoreboard::Scoreboard;
 use super::service;
 use super::startup::{Failed, Invocation, say};
-use super::supervisor::{Beginning, Happening, OnReady, Origin, Supervisor};
+use super::supervisor::{Beginning, Exit, Happening, OnReady, Origin, Supervisor};
 use crate::conn::{Env, NEVER};
 use crate::handlers::types::MimeTypes;
 use crate::http::{Site, SiteParts};
@@ -502,6 +502,9 @@ fn keep_one_child(context: &'static Context) -> Why {
             Some(Ok((Happening::Ready { .. }, _))) => ready = true,
             Some(Ok((Happening::Exited { .. }, false))) => {
                 log_line!(ALERT, "GB0317", "the child ended before it was ready; giving up");
+                return Why::Failed;
+            }
+            Some(Ok((Happening::Exited { exit: Exit::Code(mpm_abi::CHILD_FATAL), .. }, true))) => {
                 return Why::Failed;
             }
             Some(Ok((Happening::Exited { .. }, true))) => {

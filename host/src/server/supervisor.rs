@@ -354,14 +354,12 @@ impl Supervisor {
             // Brings the MPM's `run` back.
             self.happened.push_back(Happening::Stop);
         }
-        if self.reopening.as_ref().is_some_and(|reopening| reopening.until_ns <= now_ns) {
-            self.end_reopening();
-        }
+        self.go_on_reopening(now_ns);
         [
             self.children.next_kill_ns(),
             self.ready_by_ns,
             self.trial.as_ref().map_or(NEVER, |trial| trial.until_ns),
-            self.reopening.as_ref().map_or(NEVER, |reopening| reopening.until_ns),
+            self.reopening.as_ref().map_or(NEVER, |reopening| reopening.next_ns),
             self.service.keep_alive(now_ns).unwrap_or(NEVER),
         ]
         .into_iter()

@@ -9,11 +9,17 @@ use crate::log;
 /// How long children may take until they write to the new files.
 const REOPEN_WAIT_NS: u64 = 5_000_000_000;
 
+/// How often children that have not confirmed are told again to look: a signal that comes just before a
+/// thread waits in `recv` does not end that wait.
+const NUDGE_EVERY_NS: u64 = 50_000_000;
+
 /// A reopening that children have not all confirmed.
 #[derive(Debug)]
 pub(super) struct Reopening {
     /// When they are not waited for any longer (monotonic ns).
-    pub(super) until_ns: u64,
+    until_ns: u64,
+    /// When they are told again.
+    pub(super) next_ns: u64,
     /// What went wrong, a line each.
     failures: Vec<String>,
 }
@@ -36,14 +42,25 @@ impl Supervisor {
         for child in self.children.iter_mut() {
             let told = child.channel.as_ref().map(Channel::reopened);
             child.reopening = matches!(told, Some(Ok(())));
-            if child.reopening && !child.draining {
-                // Wakes a thread that waits in `recv`, which looks at the channel then.
-                child.nudge();
-            }
         }
-        let until_ns = clock::now_ns().saturating_add(REOPEN_WAIT_NS);
-        self.reopening = Some(Reopening { until_ns, failures });
+        let now_ns = clock::now_ns();
+        let until_ns = now_ns.saturating_add(REOPEN_WAIT_NS);
+        self.reopening = Some(Reopening { until_ns, next_ns: now_ns, failures });
+        self.go_on_reopening(now_ns);
         self.reopened();
+    }
+
+    /// Wakes threads that wait in `recv`, which look at the channel then; waits no longer when it is
+    /// time.
+    pub(super) fn go_on_reopening(&mut self, now_ns: u64) {
+        let Some(reopening) = self.reopening.as_mut().filter(|r| r.next_ns <= now_ns) else {
+            return;
+        };
+        if reopening.until_ns <= now_ns {
+            return self.end_reopening();
+        }
+        reopening.next_ns = now_ns.saturating_add(NUDGE_EVERY_NS);
+        self.children.iter().filter(|(_, child)| child.reopening).for_each(|(_, c)| c.nudge());
     }
 
     fn reopen_one(&self, generation: u32, log: usize, path: &Path) -> io::Result<()> {

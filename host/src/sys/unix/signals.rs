@@ -29,12 +29,14 @@ pub const PARENT_SIGNALS: [Signal; 7] = [
 /// # Errors
 /// What the system answers.
 pub fn take_over() -> io::Result<SignalFd> {
-    let set: SigSet = PARENT_SIGNALS.into_iter().collect();
-    set.thread_block()?;
+    let mut set: SigSet = PARENT_SIGNALS.into_iter().collect();
     if has_terminal() {
-        // A resized terminal must not end the server, as it does with httpd.
+        // A resized terminal must not end the server, as it does with httpd. What is ignored must not
+        // be blocked: it would be kept, and read.
+        set.remove(Signal::SIGWINCH);
         ignore(Signal::SIGWINCH)?;
     }
+    set.thread_block()?;
     Ok(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
 }
 
@@ -58,11 +60,17 @@ fn set_action(signal: Signal, handler: SigHandler) -> io::Result<()> {
 static STOPPING: AtomicBool = AtomicBool::new(false);
 static DRAINING: AtomicBool = AtomicBool::new(false);
 static LEAVING: AtomicBool = AtomicBool::new(false);
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static CONTROL: AtomicI32 = AtomicI32::new(-1);
 
 /// Whether this child was told to leave at once.
 pub fn is_stopping() -> bool {
     STOPPING.load(Ordering::Relaxed)
+}
+
+/// Whether a signal came since the last time: the control channel is to be looked at.
+pub fn take_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed) && INTERRUPTED.swap(false, Ordering::Relaxed)
 }
 
 /// Whether this child was told to finish what it holds.
@@ -120,14 +128,18 @@ pub fn prepare_alone(control: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Ends a wait, so that the control channel is looked at.
-extern "C" fn on_nudge(_: libc::c_int) {}
-
-extern "C" fn on_drain(_: libc::c_int) {
-    set_draining();
+extern "C" fn on_nudge(_: libc::c_int) {
+    INTERRUPTED.store(true, Ordering::Relaxed);
 }
 
-extern "C" fn on_leave(_: libc::c_int) {
+extern "C" fn on_drain(signal: libc::c_int) {
+    set_draining();
+    on_nudge(signal);
+}
+
+extern "C" fn on_leave(signal: libc::c_int) {
     leave();
+    on_nudge(signal);
 }
 
 extern "C" fn on_stop(_: libc::c_int) {

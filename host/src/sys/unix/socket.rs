@@ -293,14 +293,6 @@ pub fn send_with_fd(
     Ok(())
 }
 
-/// The first byte of what is there to be received, which stays there.
-pub fn peek(fd: BorrowedFd<'_>) -> Option<u8> {
-    let mut byte = [0];
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
-    let len = nix::sys::socket::recv(fd.as_raw_fd(), &mut byte, flags).ok()?;
-    (len == 1).then_some(byte[0])
-}
-
 /// Receives one message, and the descriptor that came with it, without waiting; 0 bytes = the other
 /// side is gone.
 ///

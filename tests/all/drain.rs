@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use gearbox_tests::{Client, Mpm, Server, Setup, free_port, process, until};
+use gearbox_tests::{Client, Mpm, Response, Server, Setup, free_port, process, until};
 use nix::sys::signal::Signal;
 
 use crate::stop::download;
@@ -91,6 +91,15 @@ fn a_request_behind_a_download_is_answered(mpm: Mpm) {
 
 fn closes(client: &mut Client) {
     let response = client.get("/a");
+    is_the_last(client, response);
+}
+
+/// The connection is answered and closed: with this response, or, where the child hears of the drain
+/// just after it, with the next.
+fn is_the_last(client: &mut Client, mut response: Response) {
+    if response.field("connection").is_none() {
+        response = client.get("/a");
+    }
     assert_eq!((response.status, response.text().as_str()), (200, "a"));
     assert_eq!(response.field("connection").as_deref(), Some("close"));
     assert!(client.is_closed());
@@ -129,8 +138,7 @@ fn what_is_connected_is_answered_and_closed(mpm: Mpm) {
     for client in &mut beginning {
         client.send("st: localhost\r\n\r\n").expect("sent");
         let response = client.read("GET").expect("an answer");
-        assert_eq!(response.field("connection").as_deref(), Some("close"));
-        assert!(client.is_closed());
+        is_the_last(client, response);
     }
     kept.iter_mut().chain(&mut silent).for_each(closes);
     drop((kept, silent, beginning));

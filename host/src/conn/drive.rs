@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use super::awake::Awake;
-use super::{Conn, Events, NEVER, Outcome, Phase, State, Status};
-use crate::sys::signals::{self, Interruptible};
+use super::{Conn, Events, FRESH_GRACE, NEVER, Outcome, Phase, State, Status};
+use crate::sys::signals::{self, Interruptible, Wait};
 use crate::sys::socket::Mode;
 use crate::sys::{clock, socket};
 
@@ -57,14 +57,20 @@ impl Conn {
         limit: &mut Option<Duration>,
         buf: &mut [u8; READ_LEN],
     ) -> io::Result<u32> {
-        let left = left(wait.deadline_ns);
+        let mut left = left(wait.deadline_ns);
         if left.is_zero() {
             return Ok(mpm_abi::EV_TIMED_OUT);
         }
+        let is_fresh = self.is_fresh();
+        let kind = if is_fresh { Wait::FirstRequest } else { Wait::NextRequest };
+        if is_fresh {
+            // Not ended by an order to leave, so it is to be looked at now and then.
+            left = left.min(FRESH_GRACE);
+        }
         self.limit_recv(left, limit)?;
-        let interruptible = Interruptible::new(self.fd());
+        let interruptible = Interruptible::new(self.fd(), kind);
         // From here on a stop ends the wait; one that came before is seen here.
-        if signals::is_stopping() || signals::is_leaving() {
+        if signals::is_stopping() || (signals::is_leaving() && !is_fresh) {
             return Ok(mpm_abi::EV_READABLE);
         }
         let result = socket::recv_waiting(self.fd(), buf);
@@ -77,6 +83,8 @@ impl Conn {
                 Ok(if n == buf.len() { mpm_abi::EV_READABLE } else { 0 })
             }
             Err(error) => match error.kind() {
+                // Whether its time is over the next poll finds out.
+                io::ErrorKind::WouldBlock if is_fresh => Ok(0),
                 io::ErrorKind::WouldBlock => Ok(mpm_abi::EV_TIMED_OUT),
                 io::ErrorKind::Interrupted => Ok(0),
                 // The error is the socket's: reading again tells hyper.

@@ -82,6 +82,10 @@ impl Default for Settings {
     }
 }
 
+/// How long a connection that has just been made is waited for when the others that wait for a request
+/// are closed: its client may have been told to come here a moment before.
+const FRESH_GRACE: Duration = Duration::from_secs(1);
+
 /// Longest lingering close (httpd's MAX_SECS_TO_LINGER).
 const LINGER_MAX: Duration = Duration::from_secs(30);
 /// Longest silence of the peer during a lingering close (httpd's SECONDS_TO_LINGER).
@@ -271,6 +275,10 @@ impl Conn {
         if !(signals::is_leaving() && self.waits_for_a_request(&outcome)) {
             return outcome;
         }
+        let grace_ns = after(self.since_ns, FRESH_GRACE);
+        if self.is_fresh() && now_ns < grace_ns {
+            return Outcome { deadline_ns: outcome.deadline_ns.min(grace_ns), ..outcome };
+        }
         // The next request may be there before the event that tells of it.
         if socket::is_readable(self.fd()) {
             let events = Events { bits: events.bits | mpm_abi::EV_READABLE };
@@ -292,6 +300,11 @@ impl Conn {
             }
             State::Done => Outcome::DONE,
         }
+    }
+
+    /// Whether nothing of a first request has come.
+    fn is_fresh(&self) -> bool {
+        self.requests == 0 && matches!(self.state, State::Asleep)
     }
 
     /// Whether nothing of the next request has come.

@@ -94,7 +94,7 @@ pub fn leave() {
     set_draining();
     // Before the threads are woken: they look at it then.
     LEAVING.store(true, Ordering::SeqCst);
-    shut_waiting();
+    shut_waiting(false);
 }
 
 /// Prepares a fresh child: handlers instead of the parent's signalfd. `control` is its end of the
@@ -145,12 +145,14 @@ extern "C" fn on_leave(signal: libc::c_int) {
 extern "C" fn on_stop(_: libc::c_int) {
     STOPPING.store(true, Ordering::SeqCst);
     shut_read(CONTROL.load(Ordering::Relaxed));
-    shut_waiting();
+    shut_waiting(true);
 }
 
-fn shut_waiting() {
+fn shut_waiting(ends_first: bool) {
     for waiting in &WAITING {
-        shut_read(waiting.load(Ordering::SeqCst));
+        let entry = waiting.load(Ordering::SeqCst);
+        // See `Wait::entry`.
+        shut_read(if ends_first && entry < NOBODY { NOBODY - 1 - entry } else { entry });
     }
 }
 
@@ -172,11 +174,33 @@ pub fn block_all() -> io::Result<()> {
 /// Threads that can be woken from a wait in `recv`. More threads than that are ended with the
 /// process.
 const WAITING_MAX: usize = 4096;
-static WAITING: [AtomicI32; WAITING_MAX] = [const { AtomicI32::new(-1) }; WAITING_MAX];
+static WAITING: [AtomicI32; WAITING_MAX] = [const { AtomicI32::new(NOBODY) }; WAITING_MAX];
+/// No thread waits in this place.
+const NOBODY: RawFd = -1;
 static NEXT_PLACE: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static PLACE: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// What a thread waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The first request of a connection: [`leave`] does not end the wait.
+    FirstRequest,
+    /// A further one.
+    NextRequest,
+}
+
+impl Wait {
+    /// A descriptor as it stands in the table: the negative numbers below [`NOBODY`] are those of first
+    /// requests.
+    fn entry(self, fd: RawFd) -> RawFd {
+        match self {
+            Self::FirstRequest => NOBODY - 1 - fd,
+            Self::NextRequest => fd,
+        }
+    }
 }
 
 /// While it lives, SIGTERM and [`leave`] end the calling thread's wait on a socket (as if the peer had
@@ -187,14 +211,14 @@ pub struct Interruptible(usize);
 
 impl Interruptible {
     /// Enters the socket the calling thread is going to wait for.
-    pub fn new(fd: BorrowedFd<'_>) -> Self {
+    pub fn new(fd: BorrowedFd<'_>, wait: Wait) -> Self {
         let place = PLACE.with(|cell| {
             let place = cell.get().unwrap_or_else(|| NEXT_PLACE.fetch_add(1, Ordering::Relaxed));
             cell.set(Some(place));
             place
         });
         if let Some(entry) = WAITING.get(place) {
-            entry.store(fd.as_raw_fd(), Ordering::SeqCst);
+            entry.store(wait.entry(fd.as_raw_fd()), Ordering::SeqCst);
         }
         Self(place)
     }
@@ -203,7 +227,7 @@ impl Interruptible {
 impl Drop for Interruptible {
     fn drop(&mut self) {
         if let Some(entry) = WAITING.get(self.0) {
-            entry.store(-1, Ordering::SeqCst);
+            entry.store(NOBODY, Ordering::SeqCst);
         }
     }
 }

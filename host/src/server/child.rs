@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mpm_abi::{CHILD_FATAL, CHILD_INIT, Plan};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
-use super::channel::{self, Channel, Notice, Order, Read};
+use super::channel::{self, ChildEnd, Notice, Order, ParentEnd, Read};
 use super::listeners::Listener;
 use super::scoreboard::{Report, Scoreboard};
 use super::supervisor::Birth;
@@ -23,7 +23,7 @@ use crate::sys::{files, process, signals, socket};
 #[derive(Debug)]
 pub(super) struct ChildSide {
     slot: u32,
-    channel: Channel,
+    channel: ChildEnd,
     /// Orders that were read by a thread that is not the MPM's to hear them; those in the channel are
     /// later ones. Held while messages are read.
     orders: Mutex<VecDeque<Told>>,
@@ -32,7 +32,7 @@ pub(super) struct ChildSide {
     /// Readable while one of the two is.
     control: Epoll,
     /// The parent's end, where one process plays both parts (`-X`).
-    _parent: Option<Channel>,
+    _parent: Option<ParentEnd>,
     board: Arc<Scoreboard>,
     logs: Arc<LogFiles>,
     plan: Plan,
@@ -176,7 +176,12 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    fn side(&self, slot: u32, channel: Channel, parent: Option<Channel>) -> io::Result<ChildSide> {
+    fn side(
+        &self,
+        slot: u32,
+        channel: ChildEnd,
+        parent: Option<ParentEnd>,
+    ) -> io::Result<ChildSide> {
         let ordered = socket::event_fd()?;
         let control = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         for fd in [channel.as_fd(), ordered.as_fd()] {

@@ -98,6 +98,8 @@ pub(super) enum Wait {
     QueuedOutcome,
     /// Children that open logs.
     Reopened,
+    /// The addresses to be free.
+    Freed,
     /// Its answer to be sent.
     Sending,
 }
@@ -263,7 +265,7 @@ impl Control {
         let awaits = |client: &&Client| match client.wait {
             Wait::Outcome | Wait::QueuedOutcome => true,
             Wait::Request => client.input.is_empty(),
-            Wait::Reopened | Wait::Sending => false,
+            Wait::Reopened | Wait::Freed | Wait::Sending => false,
         };
         self.clients.values().filter(awaits).map(|client| (client.stream.as_fd(), client.wait))
     }

@@ -1,6 +1,6 @@
 //! What one image of the parent leaves to the next: JSON in sealed memory, and open descriptors.
 //!
-//! Written before an `exec` (the whole server) and for a trial (the addresses only). The reader may be
+//! Written before an `exec` and for a trial, which is only given the addresses' descriptors. The reader may be
 //! an older or newer version: keys it does not know are ignored, keys it misses have a default, and
 //! [`HandOver::readable_by`] says from which version on that is enough.
 
@@ -88,10 +88,11 @@ pub(super) struct ChildEntry {
     pub(super) pid: i32,
     pub(super) generation: u32,
     pub(super) slot: u32,
-    /// Its control channel; absent if it closed its end.
-    pub(super) channel: Option<RawFd>,
+    /// Its control channel, for orders and for notices; absent if it closed its end.
+    pub(super) channel: Option<(RawFd, RawFd)>,
     pub(super) ready: bool,
     pub(super) draining: bool,
+    pub(super) stopped_accepting: bool,
     /// When it is killed (monotonic ns); absent = never.
     pub(super) kill_ns: Option<u64>,
 }
@@ -108,6 +109,8 @@ pub(super) struct GenerationEntry {
     pub(super) board: Option<RawFd>,
     /// The logs its children write, in the order the children know.
     pub(super) logs: Vec<PathBuf>,
+    /// Whether the first of them is the error log.
+    pub(super) has_error_log: bool,
 }
 
 /// A file that is held open, and where it lies.
@@ -115,12 +118,6 @@ pub(super) struct GenerationEntry {
 pub(super) struct FileEntry {
     pub(super) fd: RawFd,
     pub(super) path: PathBuf,
-}
-
-impl FileEntry {
-    pub(super) fn new(file: &impl AsRawFd, path: &std::path::Path) -> Self {
-        Self { fd: file.as_raw_fd(), path: path.to_owned() }
-    }
 }
 
 /// A hand-over that was read: what it says, and the right to take the descriptors in it.
@@ -257,7 +254,7 @@ mod tests {
             kind: Kind::Restart,
             queued: Some(Kind::Graceful),
             listeners: vec![ListenerEntry { fd: 9, wanted: "[::1]:0".parse().unwrap() }],
-            children: vec![ChildEntry { pid: 8, channel: Some(5), ..ChildEntry::default() }],
+            children: vec![ChildEntry { pid: 8, channel: Some((5, 6)), ..ChildEntry::default() }],
             generations: vec![GenerationEntry { number: 3, ..GenerationEntry::default() }],
             pid_file: Some(FileEntry { fd: 4, path: "/run/gearbox.pid".into() }),
             ..HandOver::default()

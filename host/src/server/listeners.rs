@@ -190,8 +190,12 @@ impl Listener {
     /// It is not a listening TCP socket.
     pub(super) fn adopt(fd: OwnedFd, wanted: Option<SocketAddr>) -> io::Result<Self> {
         let socket = Socket::from(fd);
-        if !socket.is_listener()? || socket.r#type()? != Type::STREAM {
+        if socket.r#type()? != Type::STREAM {
             return Err(io::ErrorKind::InvalidInput.into());
+        }
+        if !socket.is_listener()? {
+            // Whoever has it can shut it down for all: a child that was broken into, too.
+            socket.listen(BACKLOG)?;
         }
         let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::InvalidInput)?;
         socket.set_tcp_nodelay(true)?;

@@ -1,7 +1,7 @@
 //! From a checked configuration to a server that runs: bind, lock, open, prepare, detach, run; and
 //! what comes after `run`: an end, the next image, or taking care of an older generation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::sys::signalfd::SignalFd;
@@ -79,13 +79,18 @@ impl Loaded {
                 Side::Launching(code) => return Ok(code),
             }
         };
+        // Before anybody can know whom to send one.
+        let signals = match invocation.one_process {
+            true => None,
+            false => Some(take_over_signals()?),
+        };
         pid_file.own();
         pid_file.write().map_err(|error| self.pid_file_failed(&error))?;
-        if invocation.one_process {
+        let Some(signals) = signals else {
             let (_, logs) = self.settle(prepared, stays);
             drop(logs);
             return Ok(self.run_alone());
-        }
+        };
         let control = Control::bind(&self.control_path())?;
         let (generation, logs) = self.settle(prepared, stays);
         for listener in &given {
@@ -97,7 +102,6 @@ impl Loaded {
             );
         }
         drop(given);
-        let signals = take_over_signals()?;
         let mut supervisor =
             Supervisor::new(origin, signals).map_err(|error| format!("gearbox: {error}"))?;
         self.begin(&mut supervisor, generation, logs, launcher, (Some(pid_file), Some(control)))?;
@@ -114,7 +118,7 @@ impl Loaded {
         account::check(&self.accounts, &self.server)?;
         let bound = self.bind(&mut given, Binding::Try)?;
         let ours = self.pid_path();
-        if pid_path.as_ref() != Some(&ours) {
+        if !leads_to(pid_path.as_deref(), &ours) {
             let holder = pid_file::look(&ours).map_err(|error| self.pid_file_failed(&error))?;
             if let Holder::Server(_) | Holder::Unknown = holder {
                 let path = ours.display();
@@ -122,7 +126,7 @@ impl Loaded {
             }
         }
         let ours = self.control_path();
-        if control_path.as_ref() != Some(&ours) {
+        if !leads_to(control_path.as_deref(), &ours) {
             Control::look(&ours)?;
         }
         self.prepare(Arc::new(bound)).map(drop)
@@ -138,7 +142,7 @@ impl Loaded {
         let bound = Arc::new(self.bind(supervisor.spare(), Binding::Listen)?);
         supervisor.hold(&bound);
         let path = self.pid_path();
-        let pid_file = if supervisor.pid_path() == Some(path.as_path()) {
+        let pid_file = if leads_to(supervisor.pid_path(), &path) {
             None
         } else {
             let mut pid_file = PidFile::lock(&path).map_err(|error| match error {
@@ -151,7 +155,7 @@ impl Loaded {
             Some(pid_file)
         };
         let path = self.control_path();
-        let control = match supervisor.control_path() == Some(path.as_path()) {
+        let control = match leads_to(supervisor.control_path(), &path) {
             true => None,
             false => Some(Control::bind(&path)?),
         };
@@ -228,7 +232,8 @@ impl Loaded {
             threads: plan.threads_per_child,
             board,
             board_fd,
-            logs: logs.paths().map(std::path::Path::to_owned).collect(),
+            logs: logs.paths().map(Path::to_owned).collect(),
+            has_error_log: self.logs.error_log.is_some(),
         };
         (generation, logs)
     }
@@ -372,14 +377,16 @@ impl Loaded {
             }
             let ended = match why {
                 Why::Restart | Why::GracefulRestart => {
-                    let Some(kind) = supervisor.leaving() else {
+                    if let Some(kind) = supervisor.leaving() {
+                        hand_on(&mut supervisor, kind);
+                        self.context.set_supervisor(supervisor);
+                        continue;
+                    }
+                    if !supervisor.is_stopping() {
                         log_line!(ALERT, "GB0334", "the MPM restarts without having been asked to");
                         return failed(supervisor);
-                    };
-                    let error = supervisor.exec(kind);
-                    supervisor.refuse(&format!("the new image cannot be started: {error}"));
-                    self.context.set_supervisor(supervisor);
-                    continue;
+                    }
+                    supervisor.stop_all()
                 }
                 Why::GracefulStop => supervisor.drain_all(),
                 Why::Stop => supervisor.stop_all(),
@@ -389,12 +396,35 @@ impl Loaded {
                 }
                 Why::Failed => return failed(supervisor),
             };
-            if let Err(error) = ended {
-                log_line!(ERROR, "GB0315", "waiting for children failed: {error}");
-            }
-            return 0;
+            return finish(ended);
         }
     }
+}
+
+/// Replaces this process's image. Comes back only if that fails; then everything is as before.
+fn hand_on(supervisor: &mut Supervisor, kind: Kind) {
+    let error = supervisor.exec(kind);
+    supervisor.refuse(&format!("the new image cannot be started: {error}"));
+    supervisor.forget_happenings();
+}
+
+/// The server's exit status, once its children are gone.
+fn finish(ended: std::io::Result<()>) -> i32 {
+    match ended {
+        Ok(()) => 0,
+        Err(error) => {
+            log_line!(ERROR, "GB0315", "waiting for children failed: {error}");
+            1
+        }
+    }
+}
+
+/// Whether both paths lead to the same file, perhaps through links.
+fn leads_to(held: Option<&Path>, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity =
+        |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    held == Some(path) || held.and_then(identity).is_some_and(|held| identity(path) == Some(held))
 }
 
 /// httpd's answer, and its exit status: what is wanted is the case.
@@ -405,9 +435,7 @@ fn already_running(pid: &str) -> i32 {
 
 /// The MPM cannot go on: the server ends.
 fn failed(mut supervisor: Supervisor) -> i32 {
-    if let Err(error) = supervisor.stop_all() {
-        log_line!(ERROR, "GB0315", "waiting for children failed: {error}");
-    }
+    finish(supervisor.stop_all());
     log_line!(ALERT, "AH02818", "MPM run failed, exiting");
     1
 }
@@ -419,10 +447,7 @@ pub(super) fn take_care(mut supervisor: Supervisor) -> i32 {
     }
     let ended = loop {
         match supervisor.next(NEVER) {
-            Ok(Happening::Restart(kind)) => {
-                let error = supervisor.exec(kind);
-                supervisor.refuse(&format!("the new image cannot be started: {error}"));
-            }
+            Ok(Happening::Restart(kind)) => hand_on(&mut supervisor, kind),
             Ok(Happening::Stop) => break supervisor.stop_all(),
             Ok(Happening::GracefulStop) => break supervisor.drain_all(),
             Ok(_) if !supervisor.has_old_children() => {
@@ -433,11 +458,7 @@ pub(super) fn take_care(mut supervisor: Supervisor) -> i32 {
             Err(error) => break Err(error),
         }
     };
-    if let Err(error) = ended {
-        log_line!(ERROR, "GB0315", "waiting for children failed: {error}");
-        return 1;
-    }
-    0
+    finish(ended)
 }
 
 pub(super) fn take_over_signals() -> Result<SignalFd, Failed> {

@@ -8,6 +8,8 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use socket2::{Domain, SockAddr, Socket, Type};
+
 use crate::sys::files;
 
 /// Whether a socket can be bound there: nothing lies there, or one that nobody listens on.
@@ -25,7 +27,7 @@ pub(super) fn look(path: &Path) -> Result<(), String> {
                     .to_owned(),
             );
         }
-        Ok(_) if connect(path).is_ok() => {
+        Ok(_) if is_heard(path) => {
             return Err(
                 "another program listens there; let ControlSocket name another path".to_owned()
             );
@@ -55,6 +57,18 @@ pub(super) fn bind(path: &Path) -> Result<UnixListener, String> {
     bound().map_err(|error| error.to_string())
 }
 
+/// Whether somebody listens there. Does not wait for a place in the queue.
+fn is_heard(path: &Path) -> bool {
+    let tried = short(path, |path| {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        socket.connect(&SockAddr::unix(path)?)
+    });
+    match tried {
+        Ok(()) => true,
+        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+    }
+}
+
 /// Connects.
 ///
 /// # Errors
@@ -68,6 +82,7 @@ struct Private(PathBuf);
 
 impl Drop for Private {
     fn drop(&mut self) {
+        let _ = std::fs::remove_file(self.0.join("s"));
         let _ = std::fs::remove_dir(&self.0);
     }
 }
@@ -76,6 +91,9 @@ fn private_directory(path: &Path) -> io::Result<Private> {
     use std::os::unix::fs::DirBuilderExt;
     let name = format!(".gearbox.{}", std::process::id());
     let dir = path.with_file_name(name);
+    // Of a process with the same number that was killed at this point.
+    let _ = std::fs::remove_file(dir.join("s"));
+    let _ = std::fs::remove_dir(&dir);
     DirBuilder::new().mode(0o700).create(&dir)?;
     Ok(Private(dir))
 }

@@ -12,8 +12,9 @@ use super::listeners::Listener;
 use super::loaded::Loaded;
 use super::report;
 use super::serve;
-use super::supervisor::{Inheritance, Supervisor};
+use super::supervisor::Supervisor;
 use crate::log::{self, ErrorLog};
+use crate::sys::image::Image;
 
 /// What the server was called for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,14 +183,15 @@ fn rehearse(invocation: &Invocation, received: Received) -> Result<i32, Failed> 
 fn succeed(invocation: &Invocation, received: Received) -> Result<i32, Failed> {
     reach(Point::Image);
     let signals = serve::take_over_signals()?;
-    let arguments = std::env::args_os().collect();
-    let Inheritance { mut supervisor, error_log } =
-        Supervisor::inherit(received, signals, arguments)
-            .map_err(|error| format!("GB0320: gearbox: hand-over to this process: {error}"))?;
-    reach(Point::Inherited);
-    if let Some(error_log) = error_log {
+    let Received { given, mut adoption } = received;
+    if let Some(Ok(error_log)) = given.error_log.map(|fd| adoption.take(fd)) {
         log::install(ErrorLog::adopt(error_log), log::LevelFilter::default());
     }
+    let arguments = std::env::args_os().collect();
+    let image = Image { program: given.program.clone(), arguments };
+    let mut supervisor = Supervisor::inherit(given, adoption, signals, image)
+        .map_err(|error| format!("GB0320: gearbox: hand-over to this process: {error}"))?;
+    reach(Point::Inherited);
     let begun = Loaded::read(invocation).and_then(|mut loaded| {
         loaded.take_over(invocation, &mut supervisor)?;
         reach(Point::Begin);

@@ -13,7 +13,7 @@ use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::channel::{self, Channel, Order};
+use super::channel::{self, ChildEnd, Order, ParentEnd};
 pub(super) use super::children::Exit;
 use super::children::{Children, Said};
 use super::control::{Command, Control, Heard, Reply, Wait};
@@ -37,8 +37,6 @@ mod ending;
 mod pass;
 mod reopen;
 mod replies;
-
-pub(super) use pass::Inheritance;
 
 /// How long a child may take to leave when told to stop at once.
 const STOP_WAIT_NS: u64 = 5_000_000_000;
@@ -88,7 +86,7 @@ pub(super) enum SpawnError {
 #[derive(Debug)]
 pub(super) struct Birth {
     pub(super) slot: u32,
-    pub(super) channel: Channel,
+    pub(super) channel: ChildEnd,
     pub(super) parent: Pid,
 }
 
@@ -216,8 +214,15 @@ impl Supervisor {
             }
             self.watch(control.listener().as_fd(), CONTROL)?;
             self.former.1 = self.control.replace(control);
+            if let Some(former) = &self.former.1 {
+                // Nobody is answered there until this generation is ready, or given up.
+                self.epoll.delete(former.listener())?;
+            }
         }
         self.on_ready = Some(on_ready);
+        if self.number > 1 {
+            self.ready_by_ns = clock::now_ns().saturating_add(READY_WAIT_NS);
+        }
         Ok(())
     }
 
@@ -239,6 +244,24 @@ impl Supervisor {
     /// Whether this generation failed and an older one goes on.
     pub(super) fn is_caretaker(&self) -> bool {
         self.restart.is_caretaker()
+    }
+
+    /// Whether the server ends.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.restart.is_stopping()
+    }
+
+    /// What became of children meanwhile: who begins anew asks for how they are.
+    pub(super) fn forget_happenings(&mut self) {
+        let is_ours = |happening: &Happening| match happening {
+            Happening::Stop | Happening::GracefulStop | Happening::Restart(_) => true,
+            Happening::Nothing
+            | Happening::Started { .. }
+            | Happening::Ready { .. }
+            | Happening::Exited { .. }
+            | Happening::Load { .. } => false,
+        };
+        self.happened.retain(is_ours);
     }
 
     fn watch(&self, fd: BorrowedFd<'_>, data: u64) -> io::Result<()> {
@@ -345,8 +368,10 @@ impl Supervisor {
     /// Does what is due; when it next has to.
     fn on_time(&mut self, now_ns: u64) -> u64 {
         self.children.kill_overdue(now_ns);
-        if let Some(trial) = self.trial.as_mut().filter(|trial| trial.until_ns <= now_ns) {
-            trial.end(true);
+        if let Some(trial) = self.trial.take_if(|trial| trial.until_ns <= now_ns) {
+            // Not waited for any longer: it may be in a wait that even SIGKILL does not end.
+            let reason = trial.give_up();
+            self.refuse(&reason);
         }
         if self.ready_by_ns <= now_ns {
             let wait = READY_WAIT_NS / 1_000_000_000;
@@ -377,6 +402,9 @@ impl Supervisor {
                 if is_ours {
                     self.happened.push_back(Happening::Ready { slot, pid });
                 }
+            }
+            Said::Load if self.restart.waits_for_exits() => {
+                self.happened.push_back(Happening::Nothing);
             }
             Said::Load if is_ours => {
                 let load = Happening::Load { slot, pid };
@@ -436,6 +464,13 @@ impl Supervisor {
         }
     }
 
+    /// Generations without children are of no use any more.
+    fn forget_generations(&mut self) {
+        let (number, children) = (self.number, &self.children);
+        self.generations
+            .retain(|n| n == number || children.iter().any(|(_, child)| child.generation == n));
+    }
+
     fn ended(&mut self, pid: Pid, exit: Exit) {
         if let Some(trial) = self.trial.take_if(|trial| trial.is(pid)) {
             return self.trial_ended(trial, exit);
@@ -456,9 +491,7 @@ impl Supervisor {
             self.happened.push_back(Happening::Exited { slot, pid, exit });
             return;
         }
-        let (number, children) = (self.number, &self.children);
-        self.generations
-            .retain(|n| n == number || children.iter().any(|(_, child)| child.generation == n));
+        self.forget_generations();
         if self.restart.waits_for_exits() {
             // Whoever waits for the last one looks again.
             self.happened.push_back(Happening::Nothing);

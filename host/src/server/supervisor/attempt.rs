@@ -73,7 +73,10 @@ impl Supervisor {
         if number > 1 {
             reach(Point::Ready);
         }
-        for child in self.children.iter_mut().filter(|c| c.generation != number && !c.draining) {
+        // Also those that have been draining since a restart before it, if this one is not graceful.
+        let is_graceful = self.kind == Kind::Graceful;
+        let older = self.children.iter_mut().filter(|child| child.generation != number);
+        for child in older.filter(|child| !(is_graceful && child.draining)) {
             child.order(order, deadline);
         }
         if number > 1 {
@@ -107,6 +110,8 @@ impl Supervisor {
             if let Some(given_up) = &mut self.control {
                 control.take_clients(given_up);
             }
+            // As it was before this generation began.
+            let _ = self.watch(control.listener().as_fd(), CONTROL);
             self.control = Some(control);
         }
         self.on_ready = None;

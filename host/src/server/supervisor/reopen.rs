@@ -28,8 +28,12 @@ impl Supervisor {
     pub(super) fn reopen(&mut self) {
         log_line!(NOTICE, "GB0329", "opening the logs anew");
         let mut failures = Vec::new();
-        for number in self.generations.numbers() {
-            let paths: Vec<PathBuf> = self.generations.logs(number).map(Path::to_owned).collect();
+        let own = self.logs.paths().map(Path::to_owned).collect::<Vec<_>>();
+        let older = self.generations.numbers().into_iter().filter(|number| *number != self.number);
+        let older = older
+            .map(|number| (number, self.generations.logs(number).map(Path::to_owned).collect()));
+        let all: Vec<(u32, Vec<PathBuf>)> = older.chain([(self.number, own)]).collect();
+        for (number, paths) in all {
             for (log, path) in paths.iter().enumerate() {
                 if let Err(error) = self.reopen_one(number, log, path) {
                     let path = path.display();
@@ -40,7 +44,7 @@ impl Supervisor {
             }
         }
         for child in self.children.iter_mut() {
-            let told = child.channel.as_ref().map(Channel::reopened);
+            let told = child.channel.as_ref().map(ParentEnd::reopened);
             child.reopening = matches!(told, Some(Ok(())));
         }
         let now_ns = clock::now_ns();

@@ -31,7 +31,7 @@ impl Supervisor {
             }
             Command::GracefulStop => {
                 log_line!(NOTICE, "GB0327", "asked to stop gracefully, shutting down");
-                self.answer(id, &self.success(""));
+                self.wait(id, Wait::Freed);
                 self.end(Happening::GracefulStop);
             }
             Command::Graceful => {

@@ -23,7 +23,7 @@ pub const PARENT_SIGNALS: [Signal; 7] = [
     Signal::SIGCHLD,
 ];
 
-/// Blocks the parent's signals and makes a descriptor to read them from. Signals that came since an
+/// Blocks the parent's signals, and no others, and makes a descriptor to read them from. Signals that came since an
 /// earlier image of this process blocked them are read from it too.
 ///
 /// # Errors
@@ -36,7 +36,10 @@ pub fn take_over() -> io::Result<SignalFd> {
         set.remove(Signal::SIGWINCH);
         ignore(Signal::SIGWINCH)?;
     }
-    set.thread_block()?;
+    // Whatever this process inherited: an ignored SIGCHLD would have the kernel collect children, and
+    // a blocked signal stay blocked in them.
+    set_action(Signal::SIGCHLD, SigHandler::SigDfl)?;
+    set.thread_set_mask()?;
     Ok(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
 }
 

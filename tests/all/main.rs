@@ -35,6 +35,7 @@ mod control_socket;
 mod damaged;
 mod deadlines;
 mod drain;
+mod edges;
 mod files;
 mod fixtures;
 mod fresh;

@@ -31,13 +31,20 @@ fn is_complete(server: &Server) {
     });
 }
 
+/// What `-k` says while the children of `generation` go on.
+fn refused(generation: u64, reason: &str) -> String {
+    format!(
+        "gearbox: restart refused, degraded: the children of generation {generation} go on and are not \
+         replaced until a restart succeeds:\n{reason}\n"
+    )
+}
+
 /// The restart fails for this reason; the children of `generation` go on.
 #[track_caller]
 fn fails(server: &Server, action: &str, generation: u64, reason: &str) {
     let (children, log_before) = (pids(server), server.error_log());
     let output = server.ask(action);
-    let wanted =
-        format!("gearbox: restart refused, generation {generation} goes on:\ndegraded: {reason}\n");
+    let wanted = refused(generation, reason);
     assert_eq!((output.status, output.stderr.as_str()), (1, wanted.as_str()));
     let status = server.status();
     assert_eq!((status.state.as_str(), status.reason.as_str()), ("degraded", reason));
@@ -112,7 +119,7 @@ fn the_next_good_restart_ends_it(mpm: Mpm) {
     server.is_served();
     // The mark is there: its trial fails.
     let output = server.ask("graceful");
-    let wanted = format!("gearbox: restart refused, generation 1 goes on:\n{sick}\n");
+    let wanted = refused(1, sick);
     assert_eq!((output.status, output.stderr.as_str()), (1, wanted.as_str()));
     assert_eq!(server.status().state, "degraded");
     // An address that nobody would answer on is not listened on.

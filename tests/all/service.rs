@@ -88,7 +88,10 @@ fn it_is_told_of_every_step(mpm: Mpm) {
     manager.hears_of_a_restart();
     let message = manager.news();
     assert_eq!((message.len(), message[0].as_str()), (3, "READY=1"), "as before: {message:?}");
-    assert!(message[2].starts_with("STATUS=restart refused: "), "{message:?}");
+    assert!(
+        message[2].starts_with("STATUS=restart refused, generation 2 goes on: "),
+        "{message:?}"
+    );
     server.configure(&good);
     server.signal(Signal::SIGHUP);
     manager.hears_of_a_restart();

@@ -112,10 +112,7 @@ pub(super) fn run(invocation: &Invocation, signal: Signal) -> Result<Outcome, Fa
         }
         Ok(reply) => Err(match signal {
             Signal::Graceful | Signal::Restart => {
-                format!(
-                    "gearbox: restart refused, generation {} goes on:\n{}",
-                    reply.generation, reply.text
-                )
+                format!("gearbox: restart refused, {}:\n{}", reply.goes_on(), reply.text)
             }
             _ => format!("gearbox: {}", reply.text),
         }

@@ -56,6 +56,9 @@ pub(super) struct Reply {
     pub(super) generation: u32,
     /// Name of its MPM.
     pub(super) mpm: String,
+    /// Its children are not replaced: the generation after it failed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) degraded: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<Status>,
 }
@@ -135,6 +138,20 @@ pub(super) enum Heard {
     Asks(Command),
     /// It has gone.
     Gone,
+}
+
+impl Reply {
+    /// How things are after a restart that did not come about.
+    pub(super) fn goes_on(&self) -> String {
+        let generation = self.generation;
+        match self.degraded {
+            false => format!("generation {generation} goes on"),
+            true => format!(
+                "degraded: the children of generation {generation} go on and are not replaced until a \
+                 restart succeeds"
+            ),
+        }
+    }
 }
 
 impl Control {

@@ -42,15 +42,13 @@ impl Supervisor {
     /// A restart is refused; everything is as before.
     pub(in crate::server) fn refuse(&mut self, reason: &str) {
         self.restart.refused();
-        log_line!(
-            ERROR,
-            "GB0326",
-            "restart refused, generation {} goes on: {reason}",
-            self.serving()
-        );
-        let line = reason.lines().next().unwrap_or_default();
-        self.service.ready(&format!("restart refused: {line}"));
-        self.settle(&self.failure(reason));
+        let reply = self.failure(reason);
+        let goes_on = reply.goes_on();
+        log_line!(ERROR, "GB0326", "restart refused, {goes_on}: {reason}");
+        // Where, and what; not the source line.
+        let brief = reason.lines().take(2).collect::<Vec<_>>().join(" ");
+        self.service.ready(&format!("restart refused, {goes_on}: {brief}"));
+        self.settle(&reply);
     }
 
     /// The first child of this generation can serve: older ones finish.
@@ -126,9 +124,8 @@ impl Supervisor {
             "restart failed: {reason}; degraded: the children of the last good generation go on \
              serving, none is replaced until a restart succeeds"
         );
-        let status = format!("degraded: {reason}");
-        self.service.ready(&status);
-        self.settle(&self.failure(&status));
+        self.service.ready(&format!("degraded: {reason}"));
+        self.settle(&self.failure(reason));
         true
     }
 

@@ -112,6 +112,7 @@ impl Supervisor {
             pid: Pid::this().as_raw(),
             generation: self.serving(),
             mpm: self.generations.mpm(self.serving()).to_owned(),
+            degraded: self.is_caretaker(),
             status: None,
         }
     }

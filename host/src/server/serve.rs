@@ -84,7 +84,10 @@ impl Loaded {
         if invocation.one_process {
             let (_, logs) = self.settle(prepared, stays);
             drop(logs);
-            return Ok(self.run_alone());
+            let code = self.run_alone();
+            // Before it is left to `drop`, which may have no right to remove it any more.
+            pid_file.give_up();
+            return Ok(code);
         }
         let control = Control::bind(&self.control_path())?;
         let (generation, logs) = self.settle(prepared, stays);

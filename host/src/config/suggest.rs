@@ -28,6 +28,11 @@ pub(super) fn mpms_with(name: &str) -> &'static [&'static str] {
     known.map_or(&[], |(_, mpms)| mpms)
 }
 
+/// The MPMs that httpd has.
+pub(super) fn mpms() -> impl Iterator<Item = &'static str> {
+    [EVENT, WORKER, PREFORK].into_iter()
+}
+
 /// The names of all directives that MPMs are known to define.
 pub(super) fn mpm_directives<'a>() -> impl Iterator<Item = &'a str> {
     MPM_DIRECTIVES.into_iter().map(|(name, _)| name)

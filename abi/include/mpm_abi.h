@@ -798,11 +798,13 @@ typedef struct mpm_host_api {
     /* Gives the accept lock back. Tags: B. NULL in this version. */
     int32_t (*accept_unlock)(mpm_host *host);
     /*
-     Makes a child process for slot: the only way to do so. Slots are this generation's: the
-     children of older ones, which drain, take none and are not seen. Nothing slows this down: it is
-     for the MPM to wait before it replaces children that fail again and again. In the child the host resets
+     Makes a child process for slot: the only way to do so. In the child the host resets
      signals, opens the control channel, calls after_fork_child, drops privileges, calls
      child_main and ends the process. flags is 0.
+
+     Slots are this generation's: the children of older ones, which drain, take none and are not
+     seen. Nothing slows this down: it is for the MPM to wait before it replaces children that fail
+     again and again.
 
      Tags: P in run. Errors: E_INVAL (slot out of range), E_STATE (slot taken, or threads
      exist), E_SYS (fork failed).

@@ -13,7 +13,7 @@ const DIRECTIVES: &str = "\
     bufferedlogs cachedefaultexpire cachedisable cacheenable cacheignorecachecontrol cacheignoreheaders \
     cachelastmodifiedfactor cachelock cachemaxexpire cachequickhandler cacheroot cgimapextension \
     cgipassauth cgivar charsetdefault charsetsourceenc checkspelling contentdigest cookieexpires \
-    cookiename cookietracking coredumpdirectory dav davdepthinfinity davlockdb davmintimeout \
+    cookiename cookietracking coredumpdirectory dav davdepthinfinity davlockdb davmintimeout defaultruntimedir \
     defaulticon defaultlanguage defaulttype deflatebuffersize deflatecompressionlevel \
     deflatefilternote deny directorycheckhandler directoryindexredirect directoryslash dtraceprivileges \
     dumpioinput dumpiooutput enableexceptionhook enablemmap errordocument errorlogformat \
@@ -26,8 +26,8 @@ const DIRECTIVES: &str = "\
     indexorderdefault indexstylesheet isapicachefile keptbodysize languagepriority ldapcacheentries \
     ldaptrustedglobalcert ldapverifyservercert limitinternalrecursion limitrequestbody \
     limitrequestfields limitrequestfieldsize limitrequestline limitxmlrequestbody listenbacklog \
-    listencoresbucketsratio logiotrackttfb logmessage luahookaccesschecker maxconnectionsperchild \
-    maxmemfree maxrangeoverlaps maxrangereversals maxranges maxrequestsperchild \
+    listencoresbucketsratio logiotrackttfb logmessage luahookaccesschecker \
+    maxmemfree maxrangeoverlaps maxrangereversals maxranges \
     mdcertificateagreement mdomain mdprivatekeys merge mergeslashes mergetrailers metadir metafiles \
     metasuffix mimemagicfile multiviewsmatch mutex namevirtualhost noproxy nwssltrustedcerts \
     order outputsed passenv privilegesmode protocol protocolecho protocols \
@@ -52,7 +52,7 @@ const DIRECTIVES: &str = "\
     sslprotocol sslproxyengine sslproxyverify sslrandomseed sslrequire sslrequiressl sslsessioncache \
     sslsessioncachetimeout sslsessiontickets sslstaplingcache sslstrictsnivhostcheck sslusername \
     sslusestapling sslverifyclient sslverifydepth stricthostcheck substitute suexec suexecusergroup \
-    threadstacksize traceenable transferlog typesdir unsetenv use usecanonicalname \
+traceenable transferlog typesdir unsetenv use usecanonicalname \
     usecanonicalphysicalport userdir vhostcgimode virtualdocumentroot virtualdocumentrootip \
     virtualscriptalias watchdoginterval xbithack xml2encdefault";
 

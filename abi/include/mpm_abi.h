@@ -373,16 +373,29 @@ typedef struct mpm_task mpm_task;
 /* Exit reason: the child was lost; nothing is known. */
 #define MPM_EXIT_LOST 2
 
-/* Exit code of a child: normal. */
+/*
+ Exit code of a child: normal. The host tells run of every end and replaces no child by itself;
+ to an MPM without run it gives another one.
+ */
 #define MPM_CHILD_OK 0
 
-/* Exit code of a child: set-up failed. */
+/*
+ Exit code of a child: set-up failed. The host uses it too. It is logged, as all codes but 0 are; an
+ MPM without run gets another child after a second, unless none was ever ready: then the server
+ gives up.
+ */
 #define MPM_CHILD_INIT 2
 
-/* Exit code of a child: short of resources; slow down starting others. */
+/*
+ Exit code of a child: short of resources; slow down starting others, which is the MPM's to do.
+ The host uses it for a panic, and otherwise like CHILD_INIT.
+ */
 #define MPM_CHILD_SICK 7
 
-/* Exit code of a child: fatal; the server must stop. */
+/*
+ Exit code of a child: fatal; the server must stop. The host says so in the log and leaves it to
+ run to return WHY_FAILED; without run it ends the server.
+ */
 #define MPM_CHILD_FATAL 15
 
 /* Child flag: the slot holds a process. */
@@ -780,14 +793,18 @@ typedef struct mpm_host_api {
      because descriptors or memory ran out (already logged, rate-limited); E_INVAL; E_SYS.
      */
     int32_t (*accept)(mpm_host *host, uint32_t listener, uint32_t flags, struct mpm_accepted *out);
-    /* Takes the cross-process accept lock. Tags: B. */
+    /* Takes the cross-process accept lock. Tags: B. NULL in this version. */
     int32_t (*accept_lock)(mpm_host *host);
-    /* Gives the accept lock back. Tags: B. */
+    /* Gives the accept lock back. Tags: B. NULL in this version. */
     int32_t (*accept_unlock)(mpm_host *host);
     /*
      Makes a child process for slot: the only way to do so. In the child the host resets
      signals, opens the control channel, calls after_fork_child, drops privileges, calls
      child_main and ends the process. flags is 0.
+
+     Slots are this generation's: the children of older ones, which drain, take none and are not
+     seen. Nothing slows this down: it is for the MPM to wait before it replaces children that fail
+     again and again.
 
      Tags: P in run. Errors: E_INVAL (slot out of range), E_STATE (slot taken, or threads
      exist), E_SYS (fork failed).
@@ -834,11 +851,17 @@ typedef struct mpm_host_api {
      Errors: E_AGAIN = nothing pending.
      */
     int32_t (*control_next)(mpm_host *host, struct mpm_event *event);
-    /* Sets the state of a thread in the scoreboard. Tags: any in that process. */
+    /* Sets the state of a thread in the scoreboard. Tags: any in that process. NULL in this version. */
     void (*slot_set)(mpm_host *host, uint32_t slot, uint32_t thread, uint32_t state);
-    /* Publishes counters of a process in the scoreboard. Tags: any in that process. */
+    /*
+     Publishes counters of a process in the scoreboard. Tags: any in that process. NULL in this
+     version.
+     */
     void (*slot_counters)(mpm_host *host, uint32_t slot, const struct mpm_counters *counters);
-    /* Publishes the system's id of a thread in the scoreboard. Tags: the thread itself. */
+    /*
+     Publishes the system's id of a thread in the scoreboard. Tags: the thread itself. NULL in this
+     version.
+     */
     void (*slot_thread_id)(mpm_host *host, uint32_t slot, uint32_t thread);
     /*
      Starts a thread with guard page, alternate signal stack, name and signal mask. stack in
@@ -895,21 +918,24 @@ typedef struct mpm_host_api {
      Tags: B. Errors: E_SYS.
      */
     int32_t (*drive_blocking)(mpm_host *host, mpm_conn *conn, mpm_fd stop_fd);
-    /* Polls a background state machine. Tags: R, B. */
+    /* Polls a background state machine. Tags: R, B. NULL in this version. */
     int32_t (*task_poll)(mpm_host *host,
                          mpm_task *task,
                          uint32_t events,
                          uint64_t now_ns,
                          struct mpm_poll_out *out);
-    /* Frees a background state machine. Tags: R, B. */
+    /* Frees a background state machine. Tags: R, B. NULL in this version. */
     void (*task_destroy)(mpm_host *host, mpm_task *task);
-    /* Connections this child may still take (MaxConnectionsPerChild). Tags: C, W. */
+    /*
+     Connections this child may still take (MaxConnectionsPerChild). Tags: C, W. NULL in this
+     version.
+     */
     uint64_t (*requests_left)(mpm_host *host);
-    /* Reads bytes kept across generations. Tags: P. */
+    /* Reads bytes kept across generations. Tags: P. NULL in this version. */
     int32_t (*retained_get)(mpm_host *host, const char *key, uint8_t *buf, size_t cap, size_t *len);
-    /* Keeps bytes across generations. Tags: P. */
+    /* Keeps bytes across generations. Tags: P. NULL in this version. */
     int32_t (*retained_put)(mpm_host *host, const char *key, const uint8_t *buf, size_t len);
-    /* Checks that the calling thread may make calls of a kind. Tags: any. */
+    /* Checks that the calling thread may make calls of a kind. Tags: any. NULL in this version. */
     int32_t (*assert_thread)(mpm_host *host, uint32_t kind);
 } mpm_host_api;
 
@@ -951,7 +977,10 @@ typedef struct mpm_directive_call {
 typedef struct mpm_plan {
     /* Size of this struct as the caller knows it. */
     uint32_t struct_size;
-    /* Most processes at a time, draining ones included; slots are numbered from 0. */
+    /*
+     Most processes of this generation at a time, those that were told to drain included; slots are
+     numbered from 0, anew in each generation. Children of older generations do not count.
+     */
     uint32_t max_children;
     /* Threads of a process that serve connections. */
     uint32_t threads_per_child;
@@ -1022,7 +1051,8 @@ typedef struct mpm_ops {
     /*
      Body of the parent: starts children, reaps them, returns on a stop or restart with why set
      to WHY_…. The host stops what is left afterwards. Starts no threads. After a restart that
-     could not be made it is called again, with the children that are there (child_get).
+     could not be made it is called again, with the children that are there (child_get). Nobody
+     else replaces a child, or waits before a child is replaced.
 
      Optional; without it the host forks one child and calls child_main(0). Tags: P.
      Errors: any = WHY_FAILED.
@@ -1051,7 +1081,8 @@ typedef struct mpm_ops {
     int32_t (*offload)(mpm_inst *inst, mpm_job_fn job, void *arg);
     /*
      Answers a property (QUERY_…) in value. The same answer in parent and children after
-     prepare.
+     prepare. In this version the host asks for QUERY_IS_THREADED and QUERY_IS_FORKED, for
+     -V; these are asked after config_check, without prepare.
 
      Mandatory. Tags: any. Errors: E_UNSUPPORTED for a code it does not know.
      */

@@ -93,7 +93,8 @@ pub struct Ops {
         Option<unsafe extern "C" fn(inst: *mut Inst, plan: *mut Plan, err: *mut Err) -> i32>,
     /// Body of the parent: starts children, reaps them, returns on a stop or restart with `why` set
     /// to `WHY_…`. The host stops what is left afterwards. Starts no threads. After a restart that
-    /// could not be made it is called again, with the children that are there (`child_get`).
+    /// could not be made it is called again, with the children that are there (`child_get`). Nobody
+    /// else replaces a child, or waits before a child is replaced.
     ///
     /// Optional; without it the host forks one child and calls `child_main(0)`. Tags: `P`.
     /// Errors: any = `WHY_FAILED`.
@@ -116,7 +117,8 @@ pub struct Ops {
     /// the job is not called.
     pub offload: Option<unsafe extern "C" fn(inst: *mut Inst, job: JobFn, arg: *mut c_void) -> i32>,
     /// Answers a property (`QUERY_…`) in `value`. The same answer in parent and children after
-    /// `prepare`.
+    /// `prepare`. In this version the host asks for `QUERY_IS_THREADED` and `QUERY_IS_FORKED`, for
+    /// `-V`; these are asked after `config_check`, without `prepare`.
     ///
     /// Mandatory. Tags: `any`. Errors: `E_UNSUPPORTED` for a code it does not know.
     pub query: Option<unsafe extern "C" fn(inst: *mut Inst, code: u32, value: *mut i64) -> i32>,

@@ -211,13 +211,18 @@ pub const EXIT_SIGNAL: u32 = 1;
 /// Exit reason: the child was lost; nothing is known.
 pub const EXIT_LOST: u32 = 2;
 
-/// Exit code of a child: normal.
+/// Exit code of a child: normal. The host tells `run` of every end and replaces no child by itself;
+/// to an MPM without `run` it gives another one.
 pub const CHILD_OK: i32 = 0;
-/// Exit code of a child: set-up failed.
+/// Exit code of a child: set-up failed. The host uses it too. It is logged, as all codes but 0 are; an
+/// MPM without `run` gets another child after a second, unless none was ever ready: then the server
+/// gives up.
 pub const CHILD_INIT: i32 = 2;
-/// Exit code of a child: short of resources; slow down starting others.
+/// Exit code of a child: short of resources; slow down starting others, which is the MPM's to do.
+/// The host uses it for a panic, and otherwise like `CHILD_INIT`.
 pub const CHILD_SICK: i32 = 7;
-/// Exit code of a child: fatal; the server must stop.
+/// Exit code of a child: fatal; the server must stop. The host says so in the log and leaves it to
+/// `run` to return `WHY_FAILED`; without `run` it ends the server.
 pub const CHILD_FATAL: i32 = 15;
 
 /// Something the parent (`reap`) or a child (`control_next`) is told. Allocated by the caller.
@@ -280,7 +285,8 @@ pub struct ChildInfo {
 pub struct Plan {
     /// Size of this struct as the caller knows it.
     pub struct_size: u32,
-    /// Most processes at a time, draining ones included; slots are numbered from 0.
+    /// Most processes of this generation at a time, those that were told to drain included; slots are
+    /// numbered from 0, anew in each generation. Children of older generations do not count.
     pub max_children: u32,
     /// Threads of a process that serve connections.
     pub threads_per_child: u32,

@@ -72,7 +72,7 @@ fn command() -> Command {
             many(value(
                 "define",
                 'D',
-                "NAME",
+                "NAME[=VALUE]",
                 "define a name for <IfDefine> and ${NAME}; FOREGROUND: do not detach",
             )),
             value("signal", 'k', "ACTION", SIGNAL_HELP).value_parser(SIGNALS.map(|(name, _)| name)),

@@ -117,7 +117,8 @@ fn nothing_runs() {
         (None, "no pid file".to_owned()),
         (Some(format!("{pid}\n")), format!("pid {pid}?")),
         (Some("nonsense\n".to_owned()), "pid nonsense?".to_owned()),
-        (Some(String::new()), "pid ?".to_owned()),
+        // Emptied, where it could not be removed.
+        (Some(String::new()), "no pid file".to_owned()),
     ] {
         let conf = Conf::of(Mpm::Event, "PidFile pid");
         if let Some(text) = &text {

@@ -17,6 +17,7 @@ every_mpm!(
     a_detached_server_lets_go_of_its_launcher,
     a_start_without_children_fails,
     one_process,
+    one_process_can_only_be_stopped,
 );
 
 fn has_ipv6() -> bool {
@@ -214,7 +215,25 @@ fn one_process(mpm: Mpm) {
         server.signal(signal);
         assert_eq!(server.wait(), 0, "{signal}");
         assert!(idle.is_closed());
+        assert_eq!(server.log("gearbox.pid"), "", "no number is left");
+        let stop = server.ask("stop");
+        assert_eq!((stop.status, stop.stderr.as_str()), (0, "gearbox (no pid file) not running\n"));
     }
+}
+
+/// There is nobody who could begin a generation.
+fn one_process_can_only_be_stopped(mpm: Mpm) {
+    let mut server = Setup::new(mpm).argument("-X").file("a", "a").start();
+    let pid = server.pid();
+    for action in ["graceful", "restart", "reopen", "graceful-stop"] {
+        let output = server.ask(action);
+        let wanted =
+            format!("gearbox: the server (pid {pid}) runs with -X: it can only be stopped\n");
+        assert_eq!((output.status, output.stderr), (1, wanted), "{action}");
+        assert_eq!(server.connect().get("/a").body, b"a", "{action}");
+    }
+    assert_eq!(server.ask("stop").status, 0);
+    assert_eq!(server.wait(), 0);
 }
 
 /// `-X`, `-DDEBUG` and `-DONE_PROCESS` are the same; `-DNO_DETACH` is `-DFOREGROUND`.

@@ -61,6 +61,7 @@ mod reports;
 mod restart;
 mod restart_refused;
 mod service;
+mod shipped;
 mod signals;
 mod smuggling;
 mod start;

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use gearbox_tests::status::tell;
-use gearbox_tests::{Module, Mpm, Server, UnderLoad};
+use gearbox_tests::{Module, Mpm, Server, UnderLoad, gearbox_binary};
 use nix::fcntl::{Flock, FlockArg};
 
 every_mpm!(
@@ -86,9 +86,13 @@ fn modules_of_no_use(mpm: Mpm) {
     };
     let line = "LoadModule mpm_none_module modules/none.so\n";
     server.load(line);
-    let sentence = "cannot load mpm_none_module from @ROOT@/modules/none.so: there is no directory \
-                    @ROOT@/modules";
-    refuses(&server, &error(line, sentence));
+    let sentence = format!(
+        "cannot load mpm_none_module from modules/none.so: there is no such file, neither in \
+         @ROOT@/modules nor in {} nor in /usr/lib/gearbox/modules; these hold mod_mpm_event.so, \
+         mod_mpm_prefork.so, mod_mpm_worker.so",
+        gearbox_binary().with_file_name("modules").display()
+    );
+    refuses(&server, &error(line, &sentence));
 
     let other = Module::compile("modules/good.c", "mpm_good_module", &["-DMAJOR=7"]);
     server.load(&other.load_module());

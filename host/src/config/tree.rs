@@ -53,6 +53,11 @@ impl Tree {
         self.modules.iter().flat_map(|module| &module.rows)
     }
 
+    /// Symbols of the modules that were loaded from files, in load order.
+    pub fn loaded(&self) -> impl Iterator<Item = &str> {
+        self.modules.iter().map(|module| module.symbol.as_str())
+    }
+
     /// What was found wrong so far. [`resolve`](super::resolve()) passes it on with its own.
     pub fn problems(&self) -> &[Problem] {
         &self.problems

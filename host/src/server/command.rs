@@ -126,6 +126,12 @@ pub(super) fn run(invocation: &Invocation, signal: Signal) -> Result<Outcome, Fa
                 )
                 .into());
             }
+            if signal != Signal::Stop && !takes_signals(pid) {
+                return Err(format!(
+                    "gearbox: the server (pid {pid}) runs with -X: it can only be stopped"
+                )
+                .into());
+            }
             kill(pid, signal.number()).map_err(|error| {
                 format!("AH00057: gearbox: sending {} to server: {error}", signal.number())
             })?;
@@ -167,6 +173,15 @@ fn done(signal: Signal, reply: &Reply, lock: Option<File>) {
     }
 }
 
+/// Whether a server waits for signals, as a parent does: it blocks them, to read them. The one process
+/// of `-X` does not. What cannot be looked at counts as one that does.
+fn takes_signals(pid: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    let blocked = blocked.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    blocked.is_none_or(|mask| mask & 1 << (nix::sys::signal::Signal::SIGUSR1 as u32 - 1) != 0)
+}
+
 /// Why there is no answer.
 enum Silence {
     /// Nobody listens.
@@ -179,6 +194,9 @@ fn talk(path: &Path, server: Pid, signal: Signal) -> Result<Reply, Silence> {
     let shown = path.display();
     let mut stream = socket_path::connect(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Silence::Absent(error),
+        io::ErrorKind::PermissionDenied => Silence::Wrong(format!(
+            "GB0336: gearbox: control socket {shown}: only root and who started the server may ask it"
+        )),
         _ => Silence::Wrong(format!("GB0336: gearbox: control socket {shown}: {error}")),
     })?;
     let peer = getsockopt(&stream, sockopt::PeerCredentials).map(|peer| peer.pid());

@@ -13,6 +13,7 @@ use super::rows::ServerSettings;
 use super::startup::{Action, Failed, Invocation, print, say};
 use crate::config::{self, Config, Input, Problem, Row, Severity, Value};
 use crate::conn;
+use crate::handlers::types::MimeTypes;
 use crate::http::rows::SiteSettings;
 use crate::log::LogSettings;
 use crate::modules::Plugin;
@@ -57,16 +58,29 @@ impl Loaded {
             after: invocation.after.clone(),
         };
         let tree = config::read(&input, &mut loader);
-        let plugin = the_one_mpm(loader, tree.server_root());
-        let (config, plugin) = match (config::resolve(&tree, ROWS), plugin) {
+        let directives = config::list(ROWS, tree.module_rows());
+        let plugin = if tree.files().is_empty() {
+            // Without a file there is nothing in which an MPM could be missing.
+            Ok(None)
+        } else {
+            the_one_mpm(loader, tree.server_root())
+        };
+        let (mut config, plugin) = match (config::resolve(&tree, ROWS), plugin) {
             (Ok(config), Ok(Some(plugin))) => (config, plugin),
             (resolved, plugin) => {
                 for problem in resolved.err().iter().flat_map(config::Problems::iter) {
                     say(&problem.render(invocation.color));
                 }
+                // What there is helps to mend it.
+                if invocation.action == Action::Directives {
+                    print(&directives)?;
+                }
                 return Err(plugin.err().map_or_else(Failed::printed, Failed::from));
             }
         };
+        let logs: LogSettings = config.server.of();
+        let silent = logs.silent.iter().map(|(module, place)| Problem::silent(place, module));
+        config.warnings.extend(silent);
         // Notes are for those who ask.
         let shown = |problem: &&Problem| {
             problem.severity != Severity::Note || invocation.action == Action::Test
@@ -74,7 +88,6 @@ impl Loaded {
         for warning in config.warnings.iter().filter(shown) {
             say(&warning.render(invocation.color));
         }
-        let directives = config::list(ROWS, tree.module_rows());
         let server: ServerSettings = config.server.of();
         let accounts = account::resolve(&server)?;
         let connections = conn::Settings::resolve(&config.server);
@@ -87,9 +100,9 @@ impl Loaded {
             one_process: invocation.one_process,
         };
         let mpm = configure_mpm(plugin, &config, context, values, invocation.color)?;
-        Ok(Self {
+        let loaded = Self {
             site: config.server.of(),
-            logs: config.server.of(),
+            logs,
             config,
             mpm: Arc::new(mpm),
             context,
@@ -97,7 +110,50 @@ impl Loaded {
             accounts,
             server,
             connections,
-        })
+        };
+        if invocation.action == Action::Test {
+            loaded.look_ahead()?;
+        }
+        Ok(loaded)
+    }
+
+    /// Tells what a start would fail at, as far as that can be known without doing it.
+    fn look_ahead(&self) -> Result<(), Failed> {
+        let found = [
+            account::check(&self.accounts, &self.server).err(),
+            self.server.listen.is_empty().then(|| self.no_listen()),
+            self.types().err(),
+        ];
+        let found: Vec<String> = found.into_iter().flatten().collect();
+        found.iter().for_each(|text| say(text));
+        if found.is_empty() { Ok(()) } else { Err(Failed::printed()) }
+    }
+
+    /// That there is nothing to listen on.
+    pub(super) fn no_listen(&self) -> String {
+        format!("{} (there is no Listen directive)", self.no_sockets())
+    }
+
+    /// httpd's sentence for when there is nothing that could be listened on.
+    pub(super) fn no_sockets(&self) -> String {
+        let code = match self.mpm.plugin().name.as_str() {
+            "mpm_worker" => "AH03290",
+            "mpm_prefork" => "AH03279",
+            _ => "AH03272",
+        };
+        format!(
+            "{code}: no listening sockets available, shutting down\nAH00015: Unable to open logs"
+        )
+    }
+
+    /// The types of TypesConfig, or the shipped ones.
+    pub(super) fn types(&self) -> Result<MimeTypes, String> {
+        let Some(path) = &self.site.types_config else { return Ok(MimeTypes::default()) };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let path = path.display();
+            format!("AH01597: could not open mime types config file {path}: {error}")
+        })?;
+        Ok(MimeTypes::parse(&text))
     }
 
     pub(super) fn pid_path(&self) -> PathBuf {
@@ -108,6 +164,11 @@ impl Loaded {
     pub(super) fn control_path(&self) -> PathBuf {
         let configured = self.server.control_socket.clone();
         configured.unwrap_or_else(|| control_beside(&self.pid_path()))
+    }
+
+    /// ServerName, without a port.
+    pub(super) fn bare_name(&self) -> String {
+        self.site.server_name.clone().map_or_else(|| self.server_name(), |(name, _)| name)
     }
 
     /// ServerName, with its port if that is said; else the machine's name.

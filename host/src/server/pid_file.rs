@@ -35,7 +35,7 @@ pub(super) enum Holder {
     Server(i32),
     /// A server that runs; its number cannot be read.
     Unknown,
-    /// Nobody. What is written there, if there is a file.
+    /// Nobody. What is written there, if there is a file and it is not empty.
     Nobody(Option<String>),
 }
 
@@ -57,7 +57,7 @@ pub(super) fn holder(path: &Path) -> io::Result<Holder> {
     let text = text.trim();
     match Flock::lock(file, FlockArg::LockSharedNonblock) {
         // Unlocked again when dropped.
-        Ok(_) => Ok(Holder::Nobody(Some(text.to_owned()))),
+        Ok(_) => Ok(Holder::Nobody(Some(text.to_owned()).filter(|text| !text.is_empty()))),
         Err((_, nix::Error::EWOULDBLOCK)) => {
             let pid = text.parse().ok().filter(|pid| *pid > 0);
             Ok(pid.map_or(Holder::Unknown, Holder::Server))
@@ -90,7 +90,7 @@ pub(super) fn is_open_in(path: &Path, pid: i32) -> io::Result<bool> {
 pub(super) fn look(path: &Path) -> io::Result<Holder> {
     let holder = holder(path)?;
     match holder {
-        Holder::Nobody(None) => files::may_add_to(path.parent())?,
+        Holder::Nobody(None) if !path.exists() => files::may_add_to(path.parent())?,
         _ => drop(OpenOptions::new().write(true).open(path)?),
     }
     Ok(holder)
@@ -163,6 +163,12 @@ impl PidFile {
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+
+    /// Empties the file, for where it cannot be removed: the account that serves may not be allowed
+    /// to. An empty one is as good as none.
+    pub(super) fn give_up(&mut self) {
+        let _ = self.file.set_len(0);
     }
 
     /// After a fork: the file is this process's, which goes on as the server.
@@ -240,6 +246,8 @@ mod tests {
         let path = dir.path().join("pid");
         std::fs::write(&path, "1\n").unwrap();
         assert!(matches!(holder(&path).unwrap(), Holder::Nobody(Some(text)) if text == "1"));
+        std::fs::write(&path, "").unwrap();
+        assert!(matches!(holder(&path).unwrap(), Holder::Nobody(None)), "given up");
         assert!(holder(dir.path()).is_err(), "a directory");
     }
 }

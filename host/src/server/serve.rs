@@ -24,7 +24,6 @@ use super::service;
 use super::startup::{Failed, Invocation, say};
 use super::supervisor::{Beginning, Exit, Happening, OnReady, Origin, Supervisor};
 use crate::conn::{Env, NEVER};
-use crate::handlers::types::MimeTypes;
 use crate::http::{Site, SiteParts};
 use crate::log::{self, AccessLog, ErrorLog, LogFiles};
 use crate::log_line;
@@ -89,7 +88,10 @@ impl Loaded {
         let Some(signals) = signals else {
             let (_, logs) = self.settle(prepared, stays);
             drop(logs);
-            return Ok(self.run_alone());
+            let code = self.run_alone();
+            // Before it is left to `drop`, which may have no right to remove it any more.
+            pid_file.give_up();
+            return Ok(code);
         };
         let control = Control::bind(&self.control_path())?;
         let (generation, logs) = self.settle(prepared, stays);
@@ -170,18 +172,12 @@ impl Loaded {
     }
 
     fn bind(&self, given: &mut Vec<Listener>, binding: Binding) -> Result<Vec<Listener>, Failed> {
-        let none = "no listening sockets available, shutting down\nAH00015: Unable to open logs";
-        let code = match self.mpm.plugin().name.as_str() {
-            "mpm_worker" => "AH03290",
-            "mpm_prefork" => "AH03279",
-            _ => "AH03272",
-        };
         if self.server.listen.is_empty() {
-            return Err(format!("{code}: {none} (there is no Listen directive)").into());
+            return Err(self.no_listen().into());
         }
         listeners::bind(&self.server.listen, given, binding).map_err(|errors| {
             errors.iter().for_each(|error| say(&error.to_string()));
-            format!("{code}: {none}").into()
+            self.no_sockets().into()
         })
     }
 
@@ -306,19 +302,13 @@ impl Loaded {
             })
         };
         let access_logs = self.logs.custom_logs.iter().map(open).collect::<Result<_, _>>()?;
-        let types = match &self.site.types_config {
-            None => MimeTypes::default(),
-            Some(path) => MimeTypes::parse(&std::fs::read_to_string(path).map_err(|error| {
-                let path = path.display();
-                format!("AH01597: could not open mime types config file {path}: {error}")
-            })?),
-        };
         Ok(Site::new(SiteParts {
             server_name: self.server_name(),
+            log_name: self.bare_name(),
             document_root: self.site.document_root.clone(),
             outside: self.config.server.clone(),
             sections: self.config.sections.clone(),
-            types,
+            types: self.types()?,
             access_logs,
         }))
     }

@@ -46,6 +46,7 @@ mod k;
 mod kill;
 mod kills;
 mod layers;
+mod leave;
 mod lifecycle;
 mod limits;
 mod load;

@@ -49,7 +49,7 @@ fn idle(server: &Server, count: usize) -> Vec<Client> {
     (0..count).map(client).collect()
 }
 
-fn is_refused(address: SocketAddr) {
+pub(crate) fn is_refused(address: SocketAddr) {
     until("connections are refused", || TcpStream::connect(address).is_err().then_some(()));
 }
 

@@ -1,6 +1,7 @@
 //! A child that is told to leave, and requests of which a part has come: they are answered, whether the
-//! order comes before or after that part.
+//! order comes before or after that part, and nobody is kept waiting behind them.
 
+use std::io;
 use std::net::SocketAddr;
 
 use gearbox_tests::{Client, Mpm, Server, Setup, process, until};
@@ -10,7 +11,7 @@ use nix::unistd::Pid;
 use crate::drain::old_children;
 use crate::stop::is_refused;
 
-every_mpm!(begun_before_a_stop, begun_before_a_restart, begun_with_a_stop);
+every_mpm!(begun_before_a_stop, begun_before_a_restart, begun_with_a_stop, nobody_waits_behind_it);
 
 const BEGINNING: &str = "GET /a HTTP/1.1\r\nHo";
 const REST: &str = "st: localhost\r\n\r\n";
@@ -96,5 +97,27 @@ fn begun_with_a_stop(mpm: Mpm) {
     client.wait_until_read();
     until("the child waits", || process::is_asleep(child.0.as_raw()).then_some(()));
     is_answered(&mut client);
+    assert_eq!(server.wait(), 0);
+}
+
+/// A child that leaves may take a connection that woke it. It must not take another one for which it
+/// has no time.
+fn nobody_waits_behind_it(mpm: Mpm) {
+    if mpm == Mpm::C99 {
+        return;
+    }
+    let lines = "StartServers 1\nListen 127.0.0.1:0\nListen 127.0.0.1:0";
+    let mut server = setup(mpm).line(lines).start();
+    let child = Stopped::of(&server);
+    let mut first = begin(server.addresses()[0]);
+    child.is_told(&server);
+    let mut second = Client::connect(server.addresses()[1]);
+    second.send([BEGINNING, REST].concat()).expect("sent");
+    child.go_on();
+    match second.read("GET") {
+        Ok(response) => assert_eq!((response.status, response.text().as_str()), (200, "a")),
+        Err(error) => assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "it waits"),
+    }
+    is_answered(&mut first);
     assert_eq!(server.wait(), 0);
 }

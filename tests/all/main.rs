@@ -27,6 +27,7 @@ macro_rules! every_mpm {
 
 mod access;
 mod basic;
+mod broken_listener;
 mod caretaker;
 mod cli;
 mod conditional;

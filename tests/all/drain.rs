@@ -34,7 +34,7 @@ fn setup(mpm: Mpm) -> Setup {
     setup.line("KeepAliveTimeout 60\nTimeout 60")
 }
 
-fn old_children(server: &Server) -> usize {
+pub(crate) fn old_children(server: &Server) -> usize {
     let status = server.status();
     status.children.iter().filter(|child| child.generation != status.generation).count()
 }

@@ -27,6 +27,7 @@ macro_rules! every_mpm {
 
 mod access;
 mod basic;
+mod broken_listener;
 mod caretaker;
 mod cli;
 mod conditional;
@@ -47,6 +48,7 @@ mod k;
 mod kill;
 mod kills;
 mod layers;
+mod leave;
 mod lifecycle;
 mod limits;
 mod load;

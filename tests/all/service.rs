@@ -142,7 +142,7 @@ fn signs_of_life_go_on() {
 }
 
 /// Passes its standard input as descriptor 3, as systemd does.
-const PASS: &[&str] =
+pub(crate) const PASS: &[&str] =
     &["sh", "-c", "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\""];
 
 fn listener() -> (TcpListener, SocketAddr) {

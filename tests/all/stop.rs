@@ -15,6 +15,7 @@ every_mpm!(
     a_long_download_is_cut_at_stop_timeout,
     no_stop_timeout,
     a_second_signal_hurries,
+    a_stop_ends_a_graceful_stop,
     the_port_is_free_while_downloads_finish,
     a_restart_lets_requests_finish,
 );
@@ -49,7 +50,7 @@ fn idle(server: &Server, count: usize) -> Vec<Client> {
     (0..count).map(client).collect()
 }
 
-fn is_refused(address: SocketAddr) {
+pub(crate) fn is_refused(address: SocketAddr) {
     until("connections are refused", || TcpStream::connect(address).is_err().then_some(()));
 }
 
@@ -163,6 +164,20 @@ fn a_second_signal_hurries(mpm: Mpm) {
         assert!(took < SOON, "{took:?} after {first} and {second}");
         is_cut(download);
     }
+}
+
+/// What a graceful stop waits for, the next requests of kept connections, a stop does not.
+fn a_stop_ends_a_graceful_stop(mpm: Mpm) {
+    let mut server = setup(mpm, LONG).start();
+    let mut idle = idle(&server, 2);
+    server.signal(Signal::SIGWINCH);
+    is_refused(server.address());
+    let told = Instant::now();
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait(), 0);
+    let took = told.elapsed();
+    assert!(took < SOON, "{took:?}");
+    idle.iter_mut().for_each(|client| assert!(client.is_closed(), "an idle connection"));
 }
 
 fn the_port_is_free_while_downloads_finish(mpm: Mpm) {

@@ -138,11 +138,11 @@ pub fn serve(child: Child, place: Place, until: Until<'_>, gauge: &Gauge) -> Res
                 accepted.map(serve_one);
             }
             // What came over the control channel was for the host.
-            Ready::Stop if until.is_told() && child.control_next().is_none() => {}
-            Ready::Stop => {
-                let last = wait.finish()?;
+            Ready::Stop(_) if until.is_told() && child.control_next().is_none() => {}
+            Ready::Stop(ready) => {
+                let last = wait.finish(ready);
                 drop(waiting);
-                last.into_iter().for_each(serve_one);
+                last.map(serve_one);
                 return Ok(());
             }
         }

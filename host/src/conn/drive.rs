@@ -1,15 +1,16 @@
 //! Driving a connection on a thread of its own: the loop of prefork and worker.
 //!
-//! Most of its life such a connection waits for a request. That wait is one `recv` with a time
-//! limit, made here and not inside hyper: it gives readiness and data in one system call. Everything
-//! else waits in `poll(2)`, which also sees wakes and the stop descriptor.
+//! Most of its life such a connection waits for the first byte of a request. That wait is one `recv`
+//! with a time limit, made here and not inside hyper: it gives readiness and data in one system call,
+//! and a child that leaves ends it from outside. Everything else, the rest of a head that has begun
+//! included, waits in `poll(2)`, which also sees wakes and the stop descriptor, and is never ended.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use super::awake::Awake;
-use super::{Conn, Events, FRESH_GRACE, NEVER, Outcome, Phase, State, Status};
+use super::{Conn, Events, FRESH_GRACE, NEVER, Outcome, State, Status};
 use crate::sys::signals::{self, Interruptible, Wait};
 use crate::sys::socket::Mode;
 use crate::sys::{clock, socket};
@@ -42,7 +43,9 @@ impl Conn {
                 Status::Done => return Ok(()),
                 _ if signals::is_stopping() => return Ok(()),
                 Status::Yield | Status::NeedsBlocking => 0,
-                Status::Pending if self.mode == Mode::Blocking && waits_for_a_request(&outcome) => {
+                Status::Pending
+                    if self.mode == Mode::Blocking && self.awaits_first_byte(&outcome) =>
+                {
                     self.wait_in_recv(&outcome, &mut limit, &mut buf)?
                 }
                 Status::Pending => self.wait_in_poll(&outcome, &mut stop)?,
@@ -50,7 +53,7 @@ impl Conn {
         }
     }
 
-    /// Waits for bytes and takes them at once.
+    /// Waits for the first bytes of a request and takes them at once.
     fn wait_in_recv(
         &mut self,
         wait: &Outcome,
@@ -167,11 +170,6 @@ impl Conn {
         (self.env.attend)();
         socket::is_readable(stop)
     }
-}
-
-/// Whether the wait is for the first bytes of a request, or for more of its head.
-fn waits_for_a_request(outcome: &Outcome) -> bool {
-    outcome.read && !outcome.write && matches!(outcome.phase, Phase::Idle | Phase::Reading)
 }
 
 fn left(deadline_ns: u64) -> Duration {

@@ -272,7 +272,7 @@ impl Conn {
             self.notify_stop();
         }
         let outcome = self.step(events, now_ns);
-        if !(signals::is_leaving() && self.waits_for_a_request(&outcome)) {
+        if !(signals::is_leaving() && self.awaits_first_byte(&outcome)) {
             return outcome;
         }
         let grace_ns = after(self.since_ns, FRESH_GRACE);
@@ -283,7 +283,7 @@ impl Conn {
         if socket::is_readable(self.fd()) {
             let events = Events { bits: events.bits | mpm_abi::EV_READABLE };
             let outcome = self.step(events, now_ns);
-            if !self.waits_for_a_request(&outcome) {
+            if !self.awaits_first_byte(&outcome) {
                 return outcome;
             }
         }
@@ -307,8 +307,8 @@ impl Conn {
         self.requests == 0 && matches!(self.state, State::Asleep)
     }
 
-    /// Whether nothing of the next request has come.
-    fn waits_for_a_request(&self, outcome: &Outcome) -> bool {
+    /// Whether a request is waited for of which nothing has come.
+    fn awaits_first_byte(&self, outcome: &Outcome) -> bool {
         let is_idle = matches!(self.state, State::Asleep) || outcome.phase == Phase::Idle;
         is_idle && outcome.status == Status::Pending
     }

@@ -164,14 +164,25 @@ impl Reactor {
                     self.order = Order::Stop;
                     return Ok(());
                 }
-                ChildEvent::Drain if self.order == Order::Serve => self.begin_drain()?,
-                ChildEvent::Drain => {}
+                ChildEvent::Drain => self.drain()?,
             }
         }
         Ok(())
     }
 
-    fn begin_drain(&mut self) -> Result<(), Error> {
+    /// The first order ends accepting. Every one is told to the connections: a further one may mean
+    /// that they shall wait for less.
+    fn drain(&mut self) -> Result<(), Error> {
+        if self.order == Order::Serve {
+            self.stop_accepting()?;
+        }
+        for token in self.table.tokens() {
+            self.deliver(token, EV_STOPPING);
+        }
+        Ok(())
+    }
+
+    fn stop_accepting(&mut self) -> Result<(), Error> {
         self.unwatch_listeners();
         // A connection that came last may have woken this child alone: nobody else would see it
         // before the next one comes.
@@ -182,9 +193,6 @@ impl Reactor {
         self.paused_until = None;
         self.child.stopping();
         self.report();
-        for token in self.table.tokens() {
-            self.deliver(token, EV_STOPPING);
-        }
         Ok(())
     }
 

@@ -4,16 +4,17 @@
 //! connection itself, serves it to its end, and accepts the next: what cannot be served stays in the
 //! kernel's queue, where another process may take it.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use mpm_sdk::abi::version::{
     CAP_ACCEPT, CAP_CHILDREN, CAP_DRIVE_BLOCKING, CAP_THREADS, FLAG_BLOCKING_ONLY, FLAG_FORKS,
     FLAG_GRACEFUL, FLAG_POSIX, FLAG_THREADS,
 };
-use mpm_sdk::abi::{CHILD_OK, CHILD_SICK};
+use mpm_sdk::abi::{CHILD_OK, CHILD_SICK, E_SYS};
 use mpm_sdk::blocking::{self, Gauge, Place, Until};
 use mpm_sdk::pool;
-use mpm_sdk::signal::{StopSignal, wait_readable};
+use mpm_sdk::signal::{StopSignal, wait_either};
 use mpm_sdk::threaded::{DIRECTIVES, Threaded, wait_for_either};
 use mpm_sdk::{Child, ChildEvent, DirectiveCall, Error, Host, Mpm, Parent, Plan, Thread, Why};
 
@@ -67,6 +68,16 @@ impl Mpm for Worker {
     }
 }
 
+/// Held by each thread. Threads end when they are told to: if one ends before, however, it tells the
+/// others, and the child leaves. With fewer threads than planned it would serve less and less.
+struct Together(Arc<StopSignal>);
+
+impl Drop for Together {
+    fn drop(&mut self) {
+        self.0.raise();
+    }
+}
+
 /// Body of a child: starts the threads, then waits for orders.
 fn serve(child: Child, slot: u32, threads: u32) -> Result<(), Error> {
     let control = child.control()?;
@@ -77,25 +88,29 @@ fn serve(child: Child, slot: u32, threads: u32) -> Result<(), Error> {
         let place = Place { slot, thread };
         let (stop, gauge) = (Arc::clone(&stop), Arc::clone(&gauge));
         pool.push(child.spawn(&format!("worker-{thread}"), 0, move || {
-            use std::os::fd::AsFd;
-            if let Err(error) = blocking::serve(child, place, Until::Raised(stop.as_fd()), &gauge) {
+            let together = Together(stop);
+            let stop = together.0.as_fd();
+            if let Err(error) = blocking::serve(child, place, Until::Raised(stop), &gauge) {
                 log::error!("thread {thread} of slot {slot} ends: {error}");
             }
         })?);
     }
     child.ready();
-    loop {
-        wait_readable(control)?;
+    let is_sick = loop {
+        if wait_either(stop.as_fd(), control)? {
+            break true;
+        }
         match child.control_next() {
             None => {}
             // The host ends the process, and with it what the threads hold.
             Some(ChildEvent::Stop) => return Ok(()),
-            Some(ChildEvent::Drain) => break,
+            Some(ChildEvent::Drain) => break false,
         }
-    }
+    };
     stop.raise();
     gauge.stop_accepting();
-    drain(child, pool)
+    drain(child, pool)?;
+    if is_sick { Err(Error::new(E_SYS, "a thread ended")) } else { Ok(()) }
 }
 
 /// Lets the threads finish what they hold; an order to stop ends that.
@@ -107,7 +122,6 @@ fn drain(child: Child, pool: Vec<Thread>) -> Result<(), Error> {
         pool.into_iter().for_each(Thread::join);
         all.raise();
     })?;
-    use std::os::fd::AsFd;
     if wait_for_either(done.as_fd(), child)? {
         joiner.join();
     }

@@ -68,7 +68,7 @@ static CONTROL: AtomicI32 = AtomicI32::new(-1);
 
 /// Whether this child was told to leave at once.
 pub fn is_stopping() -> bool {
-    STOPPING.load(Ordering::Relaxed)
+    STOPPING.load(Ordering::SeqCst)
 }
 
 /// Whether a signal came since the last time: the control channel is to be looked at.
@@ -88,7 +88,7 @@ pub fn set_draining() {
 
 /// Whether this child was told to finish the requests in progress and wait for no others.
 pub fn is_leaving() -> bool {
-    LEAVING.load(Ordering::Relaxed)
+    LEAVING.load(Ordering::SeqCst)
 }
 
 /// What the SIGUSR2 handler does, done by other means. Threads that wait for a request wait no
@@ -207,8 +207,11 @@ impl Wait {
 }
 
 /// While it lives, SIGTERM and [`leave`] end the calling thread's wait on a socket (as if the peer had
-/// sent FIN). Look at [`is_stopping`] and [`is_leaving`] after making it: the signal may have come
-/// before.
+/// sent FIN); so nothing of a request may have come. Look at [`is_stopping`] and [`is_leaving`] after
+/// making it: the signal may have come before.
+///
+/// One side notes the order and then looks at the table, the other enters the table and then looks for
+/// an order: all four in sequential consistency, or both could miss the other.
 #[derive(Debug)]
 pub struct Interruptible(usize);
 

@@ -41,14 +41,6 @@ impl AsFd for StopSignal {
     }
 }
 
-/// Waits until `fd` is readable.
-///
-/// # Errors
-/// `E_SYS`: waiting is impossible.
-pub fn wait_readable(fd: BorrowedFd<'_>) -> Result<(), Error> {
-    wait_any(&mut [watch(fd)], -1)
-}
-
 /// Whether `fd` is readable now.
 ///
 /// # Errors

@@ -344,8 +344,9 @@ typedef struct mpm_task mpm_task;
 #define MPM_EVENT_CHILD_EXITED 3
 
 /*
- Event kind (parent): a child's idle count crossed a mark of the plan, or it began or ceased to
- accept connections.
+ Event kind (parent): the idle threads of all children that accept connections, taken together,
+ crossed a mark of the plan, or their number changed while it was beyond one; or a child will accept
+ no more. slot is one of those whose numbers changed. Changes of a tenth of a second come together.
  */
 #define MPM_EVENT_LOAD 4
 
@@ -955,9 +956,12 @@ typedef struct mpm_plan {
     uint32_t max_children;
     /* Threads of a process that serve connections. */
     uint32_t threads_per_child;
-    /* The parent hears EVENT_LOAD when a child's idle count falls below this mark. */
+    /*
+     The parent hears EVENT_LOAD when fewer threads than this wait for work in all children
+     that accept connections, taken together.
+     */
     uint32_t idle_low;
-    /* The parent hears EVENT_LOAD when a child's idle count rises above this mark. */
+    /* The parent hears EVENT_LOAD when more threads than this do. */
     uint32_t idle_high;
 } mpm_plan;
 

@@ -190,8 +190,9 @@ pub const EVENT_CHILD_STARTED: u32 = 1;
 pub const EVENT_CHILD_READY: u32 = 2;
 /// Event kind (parent): a child is gone and was reaped; `status` and `reason` say how.
 pub const EVENT_CHILD_EXITED: u32 = 3;
-/// Event kind (parent): a child's idle count crossed a mark of the plan, or it began or ceased to
-/// accept connections.
+/// Event kind (parent): the idle threads of all children that accept connections, taken together,
+/// crossed a mark of the plan, or their number changed while it was beyond one; or a child will accept
+/// no more. `slot` is one of those whose numbers changed. Changes of a tenth of a second come together.
 pub const EVENT_LOAD: u32 = 4;
 /// Event kind (parent and child): stop now. A child returns from `child_main`.
 pub const EVENT_STOP: u32 = 5;
@@ -284,9 +285,10 @@ pub struct Plan {
     pub max_children: u32,
     /// Threads of a process that serve connections.
     pub threads_per_child: u32,
-    /// The parent hears [`EVENT_LOAD`] when a child's idle count falls below this mark.
+    /// The parent hears [`EVENT_LOAD`] when fewer threads than this wait for work in all children
+    /// that accept connections, taken together.
     pub idle_low: u32,
-    /// The parent hears [`EVENT_LOAD`] when a child's idle count rises above this mark.
+    /// The parent hears [`EVENT_LOAD`] when more threads than this do.
     pub idle_high: u32,
 }
 

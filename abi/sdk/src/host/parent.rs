@@ -52,7 +52,8 @@ pub enum ParentEvent {
         /// How it ended.
         exit: Exit,
     },
-    /// A child's idle count crossed a mark, or it began or ceased to accept.
+    /// The idle threads of all children together crossed a mark of the plan, or a child will accept no
+    /// more.
     Load {
         /// Its slot.
         slot: u32,

@@ -181,6 +181,18 @@ typedef struct mpm_task mpm_task;
 /* Query code: threads per process configured. */
 #define MPM_QUERY_MAX_THREADS 6
 
+/* Query code: fewest idle processes (MinSpareServers). */
+#define MPM_QUERY_MIN_SPARE_DAEMONS 7
+
+/* Query code: fewest idle threads (MinSpareThreads). */
+#define MPM_QUERY_MIN_SPARE_THREADS 8
+
+/* Query code: most idle processes (MaxSpareServers). */
+#define MPM_QUERY_MAX_SPARE_DAEMONS 9
+
+/* Query code: most idle threads (MaxSpareThreads). */
+#define MPM_QUERY_MAX_SPARE_THREADS 10
+
 /* Query code: processes configured. */
 #define MPM_QUERY_MAX_DAEMONS 12
 
@@ -192,6 +204,9 @@ typedef struct mpm_task mpm_task;
 
 /* Query code: processes started at first (StartServers). */
 #define MPM_QUERY_START_SERVERS 1001
+
+/* Query code: AsyncRequestWorkerFactor, in thousandths. */
+#define MPM_QUERY_ASYNC_FACTOR 1002
 
 /* .: open slot with no current process. */
 #define MPM_STATE_DEAD 0
@@ -418,6 +433,27 @@ typedef struct mpm_task mpm_task;
 
 /* Configuration key: 1 if the server runs as one process (-X). */
 #define MPM_CONFIG_ONE_PROCESS 5
+
+/*
+ Configuration key: GracefulRestartTimeout in nanoseconds, 0 = for ever: how long a child may take to
+ finish what it holds.
+ */
+#define MPM_CONFIG_GRACEFUL_RESTART_TIMEOUT 6
+
+/* Configuration key: GracefulShutdownTimeout in nanoseconds, 0 = for ever. */
+#define MPM_CONFIG_GRACEFUL_SHUTDOWN_TIMEOUT 7
+
+/* Configuration key: MaxConnectionsPerChild, 0 = no limit. The host counts: see requests_left. */
+#define MPM_CONFIG_MAX_CONNECTIONS_PER_CHILD 8
+
+/*
+ Configuration key: ThreadStackSize in bytes, 0 = the system's. The host uses it for threads that are
+ started with a stack of 0.
+ */
+#define MPM_CONFIG_THREAD_STACK_SIZE 9
+
+/* Configuration key: ListenBacklog. */
+#define MPM_CONFIG_LISTEN_BACKLOG 10
 
 /* Room for any socket address. */
 #define MPM_ADDR_LEN 128
@@ -843,7 +879,7 @@ typedef struct mpm_host_api {
     void (*slot_thread_id)(mpm_host *host, uint32_t slot, uint32_t thread);
     /*
      Starts a thread with guard page, alternate signal stack, name and signal mask. stack in
-     bytes, 0 = default. handle must be joined. Tags: C, W. Errors: E_SYS.
+     bytes, 0 = ThreadStackSize. handle must be joined. Tags: C, W. Errors: E_SYS.
      */
     int32_t (*thread_spawn)(mpm_host *host,
                             const char *name,
@@ -904,7 +940,11 @@ typedef struct mpm_host_api {
                          struct mpm_poll_out *out);
     /* Frees a background state machine. Tags: R, B. */
     void (*task_destroy)(mpm_host *host, mpm_task *task);
-    /* Connections this child may still take (MaxConnectionsPerChild). Tags: C, W. */
+    /*
+     Connections this child may still take (MaxConnectionsPerChild), NEVER = any
+     number. The host counts what accept gives. At 0 the child shall do by itself what it does when
+     told to drain; more than that are accepted all the same, so that none is lost. Tags: C, W.
+     */
     uint64_t (*requests_left)(mpm_host *host);
     /* Reads bytes kept across generations. Tags: P. */
     int32_t (*retained_get)(mpm_host *host, const char *key, uint8_t *buf, size_t cap, size_t *len);

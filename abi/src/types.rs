@@ -308,6 +308,19 @@ pub const CONFIG_KEEP_ALIVE_TIMEOUT: u32 = 4;
 /// Configuration key: 1 if the server runs as one process (`-X`).
 pub const CONFIG_ONE_PROCESS: u32 = 5;
 
+/// Configuration key: GracefulRestartTimeout in nanoseconds, 0 = for ever: how long a child may take to
+/// finish what it holds.
+pub const CONFIG_GRACEFUL_RESTART_TIMEOUT: u32 = 6;
+/// Configuration key: GracefulShutdownTimeout in nanoseconds, 0 = for ever.
+pub const CONFIG_GRACEFUL_SHUTDOWN_TIMEOUT: u32 = 7;
+/// Configuration key: MaxConnectionsPerChild, 0 = no limit. The host counts: see `requests_left`.
+pub const CONFIG_MAX_CONNECTIONS_PER_CHILD: u32 = 8;
+/// Configuration key: ThreadStackSize in bytes, 0 = the system's. The host uses it for threads that are
+/// started with a stack of 0.
+pub const CONFIG_THREAD_STACK_SIZE: u32 = 9;
+/// Configuration key: ListenBacklog.
+pub const CONFIG_LISTEN_BACKLOG: u32 = 10;
+
 /// A value of the server's configuration. Allocated by the caller.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]

@@ -60,7 +60,7 @@ fn threads_and_processes() {
             (
                 "ThreadsPerChild 65\nMaxRequestWorkers 64",
                 10,
-                "ThreadsPerChild of 65 exceeds ThreadLimit value of 64 threads, decreasing to 64. To \
+                "ThreadsPerChild of 65 exceeds ThreadLimit of 64 threads, decreasing to 64. To \
                  increase, please see the ThreadLimit directive."
                     .to_owned(),
             ),
@@ -96,9 +96,28 @@ fn threads_and_processes() {
                 20,
                 "StartServers of -5 not allowed, increasing to 1.".to_owned(),
             ),
+            (
+                "MinSpareThreads 0",
+                22,
+                "MinSpareThreads of 0 not allowed, increasing to 1 to avoid almost certain server \
+                 failure. Please read the documentation."
+                    .to_owned(),
+            ),
         ] {
             adjusts(mpm, lines, &[&format!("AH{:05}: {sentence}", first + n)]);
         }
+        adjusts(
+            mpm,
+            "StartServers 17",
+            &["GB0506: StartServers of 17 exceeds the 16 servers that MaxRequestWorkers allows, \
+               decreasing to 16."],
+        );
+        adjusts(
+            mpm,
+            "MaxSpareThreads 100",
+            &["GB0507: MaxSpareThreads of 100 is less than the sum of MinSpareThreads of 75, \
+               ThreadsPerChild of 25, and one, increasing to 101."],
+        );
     }
 }
 
@@ -117,10 +136,25 @@ fn processes_of_prefork() {
         (
             "MaxRequestWorkers 257",
             "AH00180: MaxRequestWorkers of 257 exceeds ServerLimit value of 256 servers, decreasing \
-             to 256. To increase, please see the ServerLimit directive.",
+             MaxRequestWorkers to 256. To increase, please see the ServerLimit directive.",
         ),
         ("MaxRequestWorkers 0", "AH00182: MaxRequestWorkers of 0 not allowed, increasing to 1."),
         ("StartServers 0", "AH00184: StartServers of 0 not allowed, increasing to 1."),
+        (
+            "MinSpareServers 0",
+            "AH00186: MinSpareServers of 0 not allowed, increasing to 1 to avoid almost certain server \
+             failure. Please read the documentation.",
+        ),
+        (
+            "StartServers 257",
+            "GB0506: StartServers of 257 exceeds the 256 servers that MaxRequestWorkers allows, \
+             decreasing to 256.",
+        ),
+        (
+            "MaxSpareServers 5",
+            "GB0507: MaxSpareServers of 5 is less than the sum of MinSpareServers of 5 and one, \
+             increasing to 6.",
+        ),
     ] {
         adjusts(Mpm::Prefork, lines, &[sentence]);
     }
@@ -131,7 +165,7 @@ fn processes_of_prefork() {
 fn one_after_the_other() {
     let wanted = [
         "AH00499: ServerLimit of -1 not allowed, increasing to 1.",
-        "AH00507: ThreadsPerChild of 50 exceeds ThreadLimit value of 30 threads, decreasing to 30. \
+        "AH00507: ThreadsPerChild of 50 exceeds ThreadLimit of 30 threads, decreasing to 30. \
          To increase, please see the ThreadLimit directive.",
         "AH00513: MaxRequestWorkers of 100 is not an integer multiple of ThreadsPerChild of 30, \
          decreasing to nearest multiple 90, for a maximum of 3 servers.",

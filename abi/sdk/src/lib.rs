@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use mpm_sdk::blocking::{Gauge, Place, Until, serve};
-//! use mpm_sdk::pool::{self, Limits};
+//! use mpm_sdk::pool::{self, Limits, WORDS};
 //! use mpm_sdk::{Child, DirectiveCall, Error, Host, Mpm, Parent, Plan, Why, abi};
 //!
 //! /// Two processes, each with a connection at a time.
@@ -21,10 +21,10 @@
 //!         Ok(())
 //!     }
 //!     fn prepare(&mut self) -> Result<Plan, Error> {
-//!         Ok(Plan { max_children: 2, threads_per_child: 1, idle_low: 1, idle_high: 1 })
+//!         Ok(Limits::fixed(2).plan())
 //!     }
 //!     fn run(&self, parent: &mut Parent) -> Result<Why, Error> {
-//!         pool::run(parent, Limits { start: 2, max: 2 })
+//!         pool::run(parent, Limits::fixed(2), &WORDS)
 //!     }
 //!     fn child_main(&self, child: Child, slot: u32) -> i32 {
 //!         let gauge = Gauge::new(child, 1);

@@ -24,6 +24,8 @@ pub(super) struct Child {
     pub(super) ready: bool,
     /// It was told to leave, in one way or another.
     pub(super) draining: bool,
+    /// It takes no more connections, told to or by itself.
+    pub(super) stopping: bool,
     /// When it is killed (monotonic ns).
     kill_ns: u64,
     /// It has been sent logs and has not said yet that it writes to them.
@@ -53,6 +55,7 @@ impl Children {
             channel: Some(channel),
             ready: false,
             draining: false,
+            stopping: false,
             kill_ns: NEVER,
             reopening: false,
         };
@@ -77,6 +80,7 @@ impl Children {
             channel: channel.map(Channel::from),
             ready: entry.ready,
             draining: entry.draining,
+            stopping: entry.draining,
             kill_ns: entry.kill_ns.unwrap_or(NEVER),
             reopening: false,
         };
@@ -155,6 +159,8 @@ pub(super) enum Said {
     Nothing,
     Ready,
     Load,
+    /// It takes no more connections.
+    Stopping,
     Reopened,
     /// It has closed its end.
     Closed,
@@ -199,7 +205,11 @@ impl Child {
                 self.ready = true;
                 Said::Ready
             }
-            Read::Message(Notice::Load | Notice::Stopping) => Said::Load,
+            Read::Message(Notice::Load) => Said::Load,
+            Read::Message(Notice::Stopping) => {
+                self.stopping = true;
+                Said::Stopping
+            }
             Read::Message(Notice::Reopened) => {
                 self.reopening = false;
                 Said::Reopened
@@ -210,7 +220,7 @@ impl Child {
     }
 
     pub(super) fn state(&self) -> &'static str {
-        match (self.draining, self.ready) {
+        match (self.draining || self.stopping, self.ready) {
             (true, _) => "draining",
             (false, true) => "ready",
             (false, false) => "starting",

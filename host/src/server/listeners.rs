@@ -15,7 +15,7 @@ use crate::sys::socket::{self, Mode};
 
 /// Connections the kernel keeps for us (httpd's ListenBacklog; 511 because 512 would be 0 for a
 /// kernel that counts in eight bits).
-const BACKLOG: i32 = 511;
+pub(super) const BACKLOG: i32 = 511;
 
 /// How long a listener is left alone when descriptors or memory have run out.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);

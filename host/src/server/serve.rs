@@ -14,6 +14,7 @@ use super::control::Control;
 use super::detach::{self, Launcher, Side};
 use super::generations::Generation;
 use super::listeners::{self, Binding, Listener};
+use super::load::{Bell, Marks, Watch};
 use super::loaded::Loaded;
 use super::os_error::Numbered;
 use super::pid_file::{Holder, PidFile, PidFileError, holder};
@@ -38,6 +39,7 @@ struct Prepared {
     site: Site,
     plan: mpm_abi::Plan,
     board: (Scoreboard, std::os::fd::OwnedFd),
+    bell: Bell,
 }
 
 impl Loaded {
@@ -182,12 +184,13 @@ impl Loaded {
         };
         let board = Scoreboard::new(plan.max_children, plan.threads_per_child)
             .map_err(|error| format!("AH00004: gearbox: scoreboard: {error}"))?;
-        Ok(Prepared { error_log, site, plan, board })
+        let bell = Bell::new().map_err(|error| format!("AH00004: gearbox: scoreboard: {error}"))?;
+        Ok(Prepared { error_log, site, plan, board, bell })
     }
 
     /// From here on the configuration's error log is in use, and children can be made.
     fn settle(&self, prepared: Prepared, has_own_stderr: bool) -> (Generation, Arc<LogFiles>) {
-        let Prepared { error_log, site, plan, board: (board, board_fd) } = prepared;
+        let Prepared { error_log, site, plan, board: (board, board_fd), bell } = prepared;
         log::install(error_log, self.logs.level.clone().unwrap_or_default());
         raise_descriptor_limit();
         self.log_start();
@@ -207,8 +210,11 @@ impl Loaded {
         let parts = Parts {
             account: self.accounts.account.clone(),
             board: Arc::clone(&board),
+            bell,
             logs: Arc::clone(&logs),
             plan,
+            max_mem_free: self.common.max_mem_free,
+            core_dump_directory: self.common.core_dump_directory.clone(),
         };
         let _ = self.context.parts.set(parts);
         self.arm(Arc::new(site));
@@ -232,8 +238,13 @@ impl Loaded {
         (pid_file, control): (Option<PidFile>, Option<Control>),
     ) -> Result<(), Failed> {
         self.context.set_generation(supervisor.number());
+        let load = self.context.parts.get().map(|parts| {
+            let marks = Marks { low: parts.plan.idle_low, high: parts.plan.idle_high };
+            Watch::new(parts.bell.clone(), marks)
+        });
         let begun = supervisor.begin(Beginning {
             generation,
+            load: load.unwrap_or_default(),
             listeners: self.context.listeners.get().map(Arc::clone).unwrap_or_default(),
             logs,
             patience: self.server.patience(),

@@ -1,6 +1,7 @@
 //! mpm_event: an event loop per process for all its connections, threads only for what blocks.
 //!
-//! The parent keeps `StartServers` children. The main thread of each runs one loop
+//! The parent starts `StartServers` children and keeps between `MinSpareThreads` and `MaxSpareThreads`
+//! threads idle. The main thread of each runs one loop
 //! ([`reactor`]) that accepts, waits for readiness and time, and polls connections; a connection
 //! whose next step may block goes to one of `ThreadsPerChild` threads ([`offload`]) for that step.
 
@@ -16,7 +17,7 @@ use mpm_sdk::abi::version::{
     FLAG_POSIX, FLAG_REACTOR, FLAG_THREADS,
 };
 use mpm_sdk::abi::{CHILD_OK, CHILD_SICK};
-use mpm_sdk::pool;
+use mpm_sdk::pool::{self, Words};
 use mpm_sdk::threaded::{DIRECTIVES, Threaded};
 use mpm_sdk::{Child, DirectiveCall, Error, Host, Mpm, Parent, Plan, Why};
 
@@ -27,6 +28,15 @@ use remote::Remote;
 const THREAD_LIMIT_MAX: i64 = 100_000;
 /// Where httpd begins to number its sentences about numbers that do not fit (`AH00497`).
 const FIRST_CODE: u32 = 497;
+
+const WORDS: Words = Words {
+    min_spare: "MinSpareThreads",
+    to_increase: "StartServers, ThreadsPerChild or Min/MaxSpareThreads",
+    reached: "AH00484",
+    near: "AH10159",
+    busy: "AH00486",
+    full: "AH03490",
+};
 
 /// The MPM, with its directives as configured and then adjusted.
 struct Event {
@@ -54,7 +64,7 @@ impl Mpm for Event {
     }
 
     fn run(&self, parent: &mut Parent) -> Result<Why, Error> {
-        pool::run(parent, self.numbers.limits())
+        pool::run(parent, self.numbers.limits(), &WORDS)
     }
 
     fn child_main(&self, child: Child, slot: u32) -> i32 {

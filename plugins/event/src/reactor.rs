@@ -61,6 +61,8 @@ pub(crate) struct Reactor {
     wheel: Wheel,
     now_ns: u64,
     order: Order,
+    /// It has had its share of connections (MaxConnectionsPerChild).
+    is_spent: bool,
 }
 
 impl Reactor {
@@ -88,6 +90,7 @@ impl Reactor {
             wheel: Wheel::new(now_ns),
             now_ns,
             order: Order::Serve,
+            is_spent: false,
             poll,
         };
         reactor.watch_listeners()?;
@@ -112,6 +115,9 @@ impl Reactor {
             self.now_ns = self.child.host().now();
             for event in &events {
                 self.on_event(event)?;
+            }
+            if self.is_spent && self.order == Order::Serve {
+                self.begin_drain()?;
             }
             self.on_inbox();
             self.on_time()?;
@@ -208,7 +214,13 @@ impl Reactor {
                 return Ok(());
             }
             match self.child.accept(listener.index, false)? {
-                Readiness::Accepted(accepted) => self.take_in(accepted),
+                Readiness::Accepted(accepted) => {
+                    self.take_in(accepted);
+                    if self.child.requests_left() == 0 {
+                        self.is_spent = true;
+                        return Ok(());
+                    }
+                }
                 Readiness::Nothing => return Ok(()),
                 Readiness::PauseUntil(until) => {
                     self.unwatch_listeners();

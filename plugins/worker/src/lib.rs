@@ -1,9 +1,11 @@
 //! mpm_worker: a thread per connection, in several processes.
 //!
-//! The parent keeps `StartServers` children of `ThreadsPerChild` threads. Every thread accepts a
-//! connection itself, serves it to its end, and accepts the next: what cannot be served stays in the
-//! kernel's queue, where another process may take it.
+//! The parent starts `StartServers` children and keeps between `MinSpareThreads` and `MaxSpareThreads`
+//! threads idle. Each child has `ThreadsPerChild` threads; each of these accepts a connection itself,
+//! serves it to its end, and accepts the next: what cannot be served stays in the kernel's queue, where
+//! another process may take it.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use mpm_sdk::abi::version::{
@@ -12,8 +14,8 @@ use mpm_sdk::abi::version::{
 };
 use mpm_sdk::abi::{CHILD_OK, CHILD_SICK};
 use mpm_sdk::blocking::{self, Gauge, Place, Until};
-use mpm_sdk::pool;
-use mpm_sdk::signal::{StopSignal, wait_readable};
+use mpm_sdk::pool::{self, Words};
+use mpm_sdk::signal::{StopSignal, wait_either};
 use mpm_sdk::threaded::{DIRECTIVES, Threaded, wait_for_either};
 use mpm_sdk::{Child, ChildEvent, DirectiveCall, Error, Host, Mpm, Parent, Plan, Thread, Why};
 
@@ -21,6 +23,15 @@ use mpm_sdk::{Child, ChildEvent, DirectiveCall, Error, Host, Mpm, Parent, Plan, 
 const THREAD_LIMIT_MAX: i64 = 20_000;
 /// Where httpd begins to number its sentences about numbers that do not fit (`AH00300`).
 const FIRST_CODE: u32 = 300;
+
+const WORDS: Words = Words {
+    min_spare: "MinSpareThreads",
+    to_increase: "StartServers, ThreadsPerChild or Min/MaxSpareThreads",
+    reached: "AH00286",
+    near: "AH00287",
+    busy: "AH00289",
+    full: "AH00288",
+};
 
 /// The MPM, with its directives as configured and then adjusted.
 struct Worker {
@@ -46,7 +57,7 @@ impl Mpm for Worker {
     }
 
     fn run(&self, parent: &mut Parent) -> Result<Why, Error> {
-        pool::run(parent, self.numbers.limits())
+        pool::run(parent, self.numbers.limits(), &WORDS)
     }
 
     fn child_main(&self, child: Child, slot: u32) -> i32 {
@@ -77,15 +88,14 @@ fn serve(child: Child, slot: u32, threads: u32) -> Result<(), Error> {
         let place = Place { slot, thread };
         let (stop, gauge) = (Arc::clone(&stop), Arc::clone(&gauge));
         pool.push(child.spawn(&format!("worker-{thread}"), 0, move || {
-            use std::os::fd::AsFd;
-            if let Err(error) = blocking::serve(child, place, Until::Raised(stop.as_fd()), &gauge) {
+            if let Err(error) = blocking::serve(child, place, Until::Raised(&stop), &gauge) {
                 log::error!("thread {thread} of slot {slot} ends: {error}");
             }
         })?);
     }
     child.ready();
-    loop {
-        wait_readable(control)?;
+    // A thread raises the signal when the child has had its share of connections.
+    while !wait_either(stop.as_fd(), control)? {
         match child.control_next() {
             None => {}
             // The host ends the process, and with it what the threads hold.
@@ -107,7 +117,6 @@ fn drain(child: Child, pool: Vec<Thread>) -> Result<(), Error> {
         pool.into_iter().for_each(Thread::join);
         all.raise();
     })?;
-    use std::os::fd::AsFd;
     if wait_for_either(done.as_fd(), child)? {
         joiner.join();
     }

@@ -118,6 +118,16 @@ impl Parent {
         self.host.status("child_drain", status)
     }
 
+    /// When force is used on a child that is drained now: GracefulRestartTimeout, as for every child
+    /// that finishes what it holds.
+    pub fn drain_deadline(&self, now_ns: u64) -> u64 {
+        let timeout = self.host.config_int(mpm_abi::CONFIG_GRACEFUL_RESTART_TIMEOUT);
+        match timeout.and_then(|timeout| u64::try_from(timeout).ok()) {
+            None | Some(0) => NEVER,
+            Some(timeout) => now_ns.saturating_add(timeout),
+        }
+    }
+
     /// Tells the child in `slot` to leave at once.
     ///
     /// # Errors

@@ -328,7 +328,10 @@ typedef struct mpm_task mpm_task;
 /* Phase: handshake of the transport (TLS). */
 #define MPM_PHASE_HANDSHAKE 0
 
-/* Phase: between requests; may be closed when descriptors run out. */
+/*
+ Phase: between requests, or before the first; it holds nothing but its descriptor, and may be closed
+ when those run out.
+ */
 #define MPM_PHASE_IDLE_KEEPALIVE 1
 
 /* Phase: reading a request. */

@@ -133,7 +133,8 @@ pub const EV_MAY_BLOCK: u32 = 1 << 7;
 
 /// Phase: handshake of the transport (TLS).
 pub const PHASE_HANDSHAKE: u32 = 0;
-/// Phase: between requests; may be closed when descriptors run out.
+/// Phase: between requests, or before the first; it holds nothing but its descriptor, and may be closed
+/// when those run out.
 pub const PHASE_IDLE_KEEPALIVE: u32 = 1;
 /// Phase: reading a request.
 pub const PHASE_READING: u32 = 2;

@@ -69,7 +69,7 @@ mod error;
 #[expect(unsafe_code, reason = "calls through the host's function table")]
 mod host;
 pub mod limits;
-#[expect(unsafe_code, reason = "epoll, which std does not offer")]
+#[expect(unsafe_code, reason = "epoll and getrlimit, which std does not offer")]
 mod listeners;
 mod logger;
 mod mpm;
@@ -82,5 +82,5 @@ pub mod wheel;
 pub use error::Error;
 pub use host::{Accepted, Child, Connection, Exit, Host, Listener, Parent, ParentEvent, Poll};
 pub use host::{ChildEvent, ChildState, Readiness, Status, Thread};
-pub use listeners::{ListenerWait, Ready, unwatch, watch_exclusive};
+pub use listeners::{ListenerWait, Ready, descriptor_limit, unwatch, watch_exclusive};
 pub use mpm::{DirectiveCall, Mpm, Plan, Why};

@@ -50,6 +50,14 @@ pub(crate) fn backlog(listener: RawFd) -> u32 {
     info.tcpi_unacked
 }
 
+/// How many descriptors this process may have; `u32::MAX` where the system does not say.
+pub fn descriptor_limit() -> u32 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the struct is writable.
+    let got = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    if got < 0 { u32::MAX } else { u32::try_from(limit.rlim_cur).unwrap_or(u32::MAX) }
+}
+
 /// What a thread waited for.
 #[derive(Debug)]
 pub enum Ready {

@@ -271,15 +271,7 @@ impl Policy {
         let room = max.saturating_sub(self.active());
         let free = self.count(Slot::Free);
 
-        let level = match missing {
-            0 => Level::Well,
-            _ if room > 0 && free == 0 => Level::Full { draining: self.count(Slot::Draining) },
-            _ if room > 0 => Level::Well,
-            _ if idle == 0 && starting == 0 => Level::Reached,
-            // Where that can never be otherwise, it is no news.
-            _ if min_spare < max.saturating_mul(threads) => Level::Near,
-            _ => Level::Well,
-        };
+        let level = self.level(missing, room, free, idle == 0 && starting == 0);
         let mut until = match self.limit.look(now_ns, level) {
             Ok(say) => return Action::Tell(say),
             Err(until) => until,
@@ -297,18 +289,7 @@ impl Policy {
             match self.grow.step(now_ns, idle == 0) {
                 Ok(most) => {
                     let count = most.min(missing.div_ceil(threads)).min(room).min(free);
-                    self.grow.stepped(now_ns);
-                    self.owed = count;
-                    return match self.owes(now_ns) {
-                        Some(_) if count >= BUSY_FROM => Action::Tell(Say::Busy {
-                            spawning: count,
-                            idle,
-                            active: self.active(),
-                            draining: self.count(Slot::Draining),
-                        }),
-                        Some(action) => action,
-                        None => Action::Wait(until),
-                    };
+                    return self.begin_growth(now_ns, count, idle);
                 }
                 Err(at) => until = until.min(at),
             }
@@ -317,6 +298,37 @@ impl Policy {
             Some(at) => Action::Wait(until.min(at)),
             None => Action::Wait(until),
         })
+    }
+
+    /// How things stand with the limits, if so many threads are missing and there is room for so many
+    /// children.
+    fn level(&self, missing: u32, room: u32, free: u32, is_none_idle: bool) -> Level {
+        let Limits { max, threads, min_spare, .. } = self.limits;
+        match missing {
+            0 => Level::Well,
+            _ if room > 0 && free == 0 => Level::Full { draining: self.count(Slot::Draining) },
+            _ if room > 0 => Level::Well,
+            _ if is_none_idle => Level::Reached,
+            // Where that can never be otherwise, it is no news.
+            _ if min_spare < max.saturating_mul(threads) => Level::Near,
+            _ => Level::Well,
+        }
+    }
+
+    /// The first of so many children.
+    fn begin_growth(&mut self, now_ns: u64, count: u32, idle: u32) -> Action {
+        self.grow.stepped(now_ns);
+        self.owed = count;
+        if count >= BUSY_FROM {
+            return Action::Tell(Say::Busy {
+                spawning: count,
+                idle,
+                active: self.active(),
+                draining: self.count(Slot::Draining),
+            });
+        }
+        // There is room, so there is always one.
+        self.owes(now_ns).unwrap_or(Action::Wait(self.grow.next_ns))
     }
 
     /// Stops what is too much; or when to look again.

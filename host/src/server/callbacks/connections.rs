@@ -195,6 +195,7 @@ pub(super) unsafe extern "C" fn conn_poll(
             },
             interest: flag(outcome.read, mpm_abi::READ) | flag(outcome.write, mpm_abi::WRITE),
             phase: match outcome.phase {
+                _ if conn.is_asleep() => mpm_abi::PHASE_IDLE_KEEPALIVE,
                 Phase::Idle => mpm_abi::PHASE_IDLE_KEEPALIVE,
                 Phase::Reading => mpm_abi::PHASE_READING,
                 Phase::Processing => mpm_abi::PHASE_PROCESSING,

@@ -225,3 +225,25 @@ fn moves_limits_under_load(mpm: Mpm) {
     let log = server.error_log();
     assert!(!log.contains("AH00046"), "no child was killed: {log}");
 }
+
+/// What the host does to sockets and children as the configuration says.
+#[test]
+fn sockets_and_children_are_set_up() {
+    let trace = tempfile::NamedTempFile::new().expect("a file for the trace");
+    let path = trace.path().to_str().expect("a plain name").to_owned();
+    let calls = "trace=listen,setsockopt";
+    let setup = setup(Mpm::Worker).line("ListenBacklog 100\nSendBufferSize 70000");
+    let setup = setup.line("AcceptFilter http data\nCoreDumpDirectory @ROOT@/htdocs");
+    let server = setup.through(&["strace", "-f", "-e", calls, "-e", "signal=none", "-o", &path]);
+    let server = server.start();
+    let calls = std::fs::read_to_string(&path).expect("ours");
+    for wanted in [", 100)", "SO_SNDBUF, [70000]", "TCP_DEFER_ACCEPT, [30]"] {
+        assert!(calls.contains(wanted), "{wanted}: {calls}");
+    }
+    assert!(!calls.contains("SO_RCVBUF"), "{calls}");
+    for child in server.children() {
+        let directory = std::fs::read_link(format!("/proc/{child}/cwd")).expect("a child of ours");
+        assert_eq!(directory, server.root().join("htdocs").canonicalize().expect("ours"));
+    }
+    assert_eq!(server.connect().get("/a").body, b"a");
+}

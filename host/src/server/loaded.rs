@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::account::{self, Accounts};
 use super::callbacks;
 use super::context::{Context, Values};
-use super::listeners;
 use super::loader::{self, Loader};
 use super::mpm_rows::MpmSettings;
 use super::report;
@@ -93,7 +92,7 @@ impl Loaded {
             patience: server.patience(),
             connections_per_child: common.connections_per_child(),
             thread_stack_size: common.thread_stack_size.unwrap_or(0),
-            listen_backlog: listeners::BACKLOG,
+            listen_backlog: common.sockets.backlog,
         };
         let mpm = configure_mpm(plugin, &config, context, values, invocation.color)?;
         Ok(Self {
@@ -143,6 +142,7 @@ impl Loaded {
             defines: &self.config.defines,
             accounts: &self.accounts,
             is_root: process::is_root(),
+            mpm: &self.mpm,
         }))
     }
 

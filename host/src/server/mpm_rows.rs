@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::config::{Args, Contexts, Fault, Part, Row};
+use super::listeners::Tuning;
+use crate::config::{Args, Call, Contexts, Fault, Part, Row};
 
 /// As written; `None` = not.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,7 @@ pub(super) struct MpmSettings {
     /// Bytes of free memory that a child keeps; 0 = all.
     pub(super) max_mem_free: Option<u64>,
     pub(super) core_dump_directory: Option<PathBuf>,
+    pub(super) sockets: Tuning,
 }
 
 impl Part for MpmSettings {
@@ -30,6 +32,22 @@ impl MpmSettings {
         self.max_connections_per_child.filter(|n| *n > 0).unwrap_or(u64::MAX)
     }
 }
+
+/// Bytes of a buffer of the kernel's; 0 = as it sees fit.
+fn buffer(call: &Call<'_>) -> Result<Option<usize>, Fault> {
+    match call.int::<i64>()? {
+        0 => Ok(None),
+        bytes if bytes >= 512 => Ok(usize::try_from(bytes).ok()),
+        _ => {
+            let name = call.name;
+            let text = format!("{name} must be >= 512 bytes, or 0 for system default.");
+            Err(Fault::new(text).at(0))
+        }
+    }
+}
+
+/// Bytes that a buffer may be asked to have.
+const BUFFER: Args = Args::Int { min: i64::MIN, max: i32::MAX as i64 };
 
 const CONNECTIONS: Row = Row {
     name: "MaxConnectionsPerChild",
@@ -100,6 +118,63 @@ pub(super) const ROWS: &[Row] = &[
                 Ok(_) => {}
             }
             settings.of_mut::<MpmSettings>().core_dump_directory = Some(path.to_owned());
+            Ok(())
+        },
+    },
+    Row {
+        name: "ListenBacklog",
+        module: "mpm_common.c",
+        contexts: Contexts::SERVER,
+        args: BUFFER,
+        default: "511",
+        help: "connections that may wait in the kernel's queue of a listening socket",
+        set: |settings, call| match call.int::<i32>()? {
+            backlog if backlog > 0 => {
+                settings.of_mut::<MpmSettings>().sockets.backlog = backlog;
+                Ok(())
+            }
+            _ => Err(Fault::new("ListenBacklog must be > 0").at(0)),
+        },
+    },
+    Row {
+        name: "SendBufferSize",
+        module: "mpm_common.c",
+        contexts: Contexts::SERVER,
+        args: BUFFER,
+        default: "0",
+        help: "bytes of a connection's send buffer; 0 for the system's default",
+        set: |settings, call| {
+            settings.of_mut::<MpmSettings>().sockets.send_buffer = buffer(call)?;
+            Ok(())
+        },
+    },
+    Row {
+        name: "ReceiveBufferSize",
+        module: "mpm_common.c",
+        contexts: Contexts::SERVER,
+        args: BUFFER,
+        default: "0",
+        help: "bytes of a connection's receive buffer; 0 for the system's default",
+        set: |settings, call| {
+            settings.of_mut::<MpmSettings>().sockets.receive_buffer = buffer(call)?;
+            Ok(())
+        },
+    },
+    Row {
+        name: "AcceptFilter",
+        module: "core.c",
+        contexts: Contexts::SERVER,
+        args: Args::Words { min: 2, max: 2 },
+        default: "http none",
+        help: "a protocol, and the filter its connections pass in the kernel: data waits for the first \
+               bytes, none does not",
+        set: |settings, call| {
+            let [protocol, filter] = call.words else { return Ok(()) };
+            // Other protocols have no listeners.
+            if protocol.text.eq_ignore_ascii_case("http") {
+                let waits = !filter.text.eq_ignore_ascii_case("none");
+                settings.of_mut::<MpmSettings>().sockets.waits_for_data = waits;
+            }
             Ok(())
         },
     },

@@ -167,10 +167,12 @@ impl Loaded {
         if self.server.listen.is_empty() {
             return Err(format!("{code}: {none} (there is no Listen directive)").into());
         }
-        listeners::bind(&self.server.listen, given, binding).map_err(|errors| {
-            errors.iter().for_each(|error| say(&error.to_string()));
-            format!("{code}: {none}").into()
-        })
+        listeners::bind(&self.server.listen, given, binding, self.common.sockets).map_err(
+            |errors| {
+                errors.iter().for_each(|error| say(&error.to_string()));
+                format!("{code}: {none}").into()
+            },
+        )
     }
 
     /// Opens the logs, makes the site, has the MPM prepare itself.

@@ -181,6 +181,18 @@ typedef struct mpm_task mpm_task;
 /* Query code: threads per process configured. */
 #define MPM_QUERY_MAX_THREADS 6
 
+/* Query code: fewest idle processes (MinSpareServers). */
+#define MPM_QUERY_MIN_SPARE_DAEMONS 7
+
+/* Query code: fewest idle threads (MinSpareThreads). */
+#define MPM_QUERY_MIN_SPARE_THREADS 8
+
+/* Query code: most idle processes (MaxSpareServers). */
+#define MPM_QUERY_MAX_SPARE_DAEMONS 9
+
+/* Query code: most idle threads (MaxSpareThreads). */
+#define MPM_QUERY_MAX_SPARE_THREADS 10
+
 /* Query code: processes configured. */
 #define MPM_QUERY_MAX_DAEMONS 12
 
@@ -192,6 +204,9 @@ typedef struct mpm_task mpm_task;
 
 /* Query code: processes started at first (StartServers). */
 #define MPM_QUERY_START_SERVERS 1001
+
+/* Query code: AsyncRequestWorkerFactor, in thousandths. */
+#define MPM_QUERY_ASYNC_FACTOR 1002
 
 /* .: open slot with no current process. */
 #define MPM_STATE_DEAD 0
@@ -313,7 +328,10 @@ typedef struct mpm_task mpm_task;
 /* Phase: handshake of the transport (TLS). */
 #define MPM_PHASE_HANDSHAKE 0
 
-/* Phase: between requests; may be closed when descriptors run out. */
+/*
+ Phase: between requests, or before the first; it holds nothing but its descriptor, and may be closed
+ when those run out.
+ */
 #define MPM_PHASE_IDLE_KEEPALIVE 1
 
 /* Phase: reading a request. */
@@ -344,8 +362,9 @@ typedef struct mpm_task mpm_task;
 #define MPM_EVENT_CHILD_EXITED 3
 
 /*
- Event kind (parent): a child's idle count crossed a mark of the plan, or it began or ceased to
- accept connections.
+ Event kind (parent): the idle threads of all children that accept connections, taken together,
+ crossed a mark of the plan, or their number changed while it was beyond one; or a child will accept
+ no more. slot is one of those whose numbers changed. Changes of a tenth of a second come together.
  */
 #define MPM_EVENT_LOAD 4
 
@@ -430,6 +449,27 @@ typedef struct mpm_task mpm_task;
 
 /* Configuration key: 1 if the server runs as one process (-X). */
 #define MPM_CONFIG_ONE_PROCESS 5
+
+/*
+ Configuration key: GracefulRestartTimeout in nanoseconds, 0 = for ever: how long a child may take to
+ finish what it holds.
+ */
+#define MPM_CONFIG_GRACEFUL_RESTART_TIMEOUT 6
+
+/* Configuration key: GracefulShutdownTimeout in nanoseconds, 0 = for ever. */
+#define MPM_CONFIG_GRACEFUL_SHUTDOWN_TIMEOUT 7
+
+/* Configuration key: MaxConnectionsPerChild, 0 = no limit. The host counts: see requests_left. */
+#define MPM_CONFIG_MAX_CONNECTIONS_PER_CHILD 8
+
+/*
+ Configuration key: ThreadStackSize in bytes, 0 = the system's. The host uses it for threads that are
+ started with a stack of 0.
+ */
+#define MPM_CONFIG_THREAD_STACK_SIZE 9
+
+/* Configuration key: ListenBacklog. */
+#define MPM_CONFIG_LISTEN_BACKLOG 10
 
 /* Room for any socket address. */
 #define MPM_ADDR_LEN 128
@@ -865,7 +905,7 @@ typedef struct mpm_host_api {
     void (*slot_thread_id)(mpm_host *host, uint32_t slot, uint32_t thread);
     /*
      Starts a thread with guard page, alternate signal stack, name and signal mask. stack in
-     bytes, 0 = default. handle must be joined. Tags: C, W. Errors: E_SYS.
+     bytes, 0 = ThreadStackSize. handle must be joined. Tags: C, W. Errors: E_SYS.
      */
     int32_t (*thread_spawn)(mpm_host *host,
                             const char *name,
@@ -927,8 +967,9 @@ typedef struct mpm_host_api {
     /* Frees a background state machine. Tags: R, B. NULL in this version. */
     void (*task_destroy)(mpm_host *host, mpm_task *task);
     /*
-     Connections this child may still take (MaxConnectionsPerChild). Tags: C, W. NULL in this
-     version.
+     Connections this child may still take (MaxConnectionsPerChild), NEVER = any
+     number. The host counts what accept gives. At 0 the child shall do by itself what it does when
+     told to drain; more than that are accepted all the same, so that none is lost. Tags: C, W.
      */
     uint64_t (*requests_left)(mpm_host *host);
     /* Reads bytes kept across generations. Tags: P. NULL in this version. */
@@ -984,9 +1025,12 @@ typedef struct mpm_plan {
     uint32_t max_children;
     /* Threads of a process that serve connections. */
     uint32_t threads_per_child;
-    /* The parent hears EVENT_LOAD when a child's idle count falls below this mark. */
+    /*
+     The parent hears EVENT_LOAD when fewer threads than this wait for work in all children
+     that accept connections, taken together.
+     */
     uint32_t idle_low;
-    /* The parent hears EVENT_LOAD when a child's idle count rises above this mark. */
+    /* The parent hears EVENT_LOAD when more threads than this do. */
     uint32_t idle_high;
 } mpm_plan;
 

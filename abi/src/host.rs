@@ -142,7 +142,7 @@ pub struct HostApi {
     /// version.
     pub slot_thread_id: Option<unsafe extern "C" fn(host: *mut Host, slot: u32, thread: u32)>,
     /// Starts a thread with guard page, alternate signal stack, name and signal mask. `stack` in
-    /// bytes, 0 = default. `handle` must be joined. Tags: `C`, `W`. Errors: `E_SYS`.
+    /// bytes, 0 = ThreadStackSize. `handle` must be joined. Tags: `C`, `W`. Errors: `E_SYS`.
     pub thread_spawn: Option<
         unsafe extern "C" fn(
             host: *mut Host,
@@ -206,8 +206,9 @@ pub struct HostApi {
     >,
     /// Frees a background state machine. Tags: `R`, `B`. NULL in this version.
     pub task_destroy: Option<unsafe extern "C" fn(host: *mut Host, task: *mut Task)>,
-    /// Connections this child may still take (MaxConnectionsPerChild). Tags: `C`, `W`. NULL in this
-    /// version.
+    /// Connections this child may still take (MaxConnectionsPerChild), [`NEVER`](crate::NEVER) = any
+    /// number. The host counts what `accept` gives. At 0 the child shall do by itself what it does when
+    /// told to drain; more than that are accepted all the same, so that none is lost. Tags: `C`, `W`.
     pub requests_left: Option<unsafe extern "C" fn(host: *mut Host) -> u64>,
     /// Reads bytes kept across generations. Tags: `P`. NULL in this version.
     pub retained_get: Option<

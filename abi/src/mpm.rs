@@ -32,6 +32,14 @@ pub const QUERY_HARD_LIMIT_DAEMONS: u32 = 4;
 pub const QUERY_HARD_LIMIT_THREADS: u32 = 5;
 /// Query code: threads per process configured.
 pub const QUERY_MAX_THREADS: u32 = 6;
+/// Query code: fewest idle processes (MinSpareServers).
+pub const QUERY_MIN_SPARE_DAEMONS: u32 = 7;
+/// Query code: fewest idle threads (MinSpareThreads).
+pub const QUERY_MIN_SPARE_THREADS: u32 = 8;
+/// Query code: most idle processes (MaxSpareServers).
+pub const QUERY_MAX_SPARE_DAEMONS: u32 = 9;
+/// Query code: most idle threads (MaxSpareThreads).
+pub const QUERY_MAX_SPARE_THREADS: u32 = 10;
 /// Query code: processes configured.
 pub const QUERY_MAX_DAEMONS: u32 = 12;
 /// Query code: 1 if connections do not hold a thread while they wait.
@@ -40,6 +48,8 @@ pub const QUERY_IS_ASYNC: u32 = 14;
 pub const QUERY_MAX_REQUEST_WORKERS: u32 = 1000;
 /// Query code: processes started at first (StartServers).
 pub const QUERY_START_SERVERS: u32 = 1001;
+/// Query code: AsyncRequestWorkerFactor, in thousandths.
+pub const QUERY_ASYNC_FACTOR: u32 = 1002;
 
 /// Function table of an MPM. Grows at the end only.
 ///

@@ -25,6 +25,27 @@ macro_rules! every_mpm {
     };
 }
 
+/// The same for the MPMs that keep a pool of children.
+macro_rules! pooled_mpm {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name {
+            use gearbox_tests::Mpm;
+            #[test]
+            fn event() {
+                super::$name(Mpm::Event);
+            }
+            #[test]
+            fn worker() {
+                super::$name(Mpm::Worker);
+            }
+            #[test]
+            fn prefork() {
+                super::$name(Mpm::Prefork);
+            }
+        })*
+    };
+}
+
 mod access;
 mod basic;
 mod broken_listener;
@@ -58,6 +79,7 @@ mod oracle;
 mod outside;
 mod pid1;
 mod refusals;
+mod regulation;
 mod reopen;
 mod reports;
 mod restart;

@@ -32,6 +32,32 @@ pub fn unwatch(epoll: &impl AsRawFd, fd: RawFd) {
     unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) };
 }
 
+/// How many connections wait for `accept` at a listener; 0 where the system does not say.
+pub(crate) fn backlog(listener: RawFd) -> u32 {
+    let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
+    let level = libc::IPPROTO_TCP;
+    // SAFETY: `len` bytes of `info` are writable; a descriptor that is no listener answers an error.
+    let got = unsafe {
+        libc::getsockopt(listener, level, libc::TCP_INFO, info.as_mut_ptr().cast(), &raw mut len)
+    };
+    if got < 0 {
+        return 0;
+    }
+    // SAFETY: zero, then written to by the kernel; all bit patterns are valid.
+    let info = unsafe { info.assume_init() };
+    // For a listener the kernel puts the length of its queue here (tcp_get_info).
+    info.tcpi_unacked
+}
+
+/// How many descriptors this process may have; `u32::MAX` where the system does not say.
+pub fn descriptor_limit() -> u32 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the struct is writable.
+    let got = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    if got < 0 { u32::MAX } else { u32::try_from(limit.rlim_cur).unwrap_or(u32::MAX) }
+}
+
 /// What a thread waited for.
 #[derive(Debug)]
 pub enum Ready {

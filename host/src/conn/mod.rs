@@ -326,6 +326,11 @@ impl Conn {
         Outcome::wait_to_read(self.asleep_phase(), deadline)
     }
 
+    /// Whether it holds nothing but its descriptor: between requests, or before the first.
+    pub fn is_asleep(&self) -> bool {
+        matches!(self.state, State::Asleep)
+    }
+
     fn asleep_phase(&self) -> Phase {
         if self.requests == 0 { Phase::Reading } else { Phase::Idle }
     }

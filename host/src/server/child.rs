@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mpm_abi::{CHILD_FATAL, CHILD_INIT, Plan};
@@ -12,6 +13,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
 use super::channel::{self, ChildEnd, Notice, Order, ParentEnd, Read};
 use super::listeners::Listener;
+use super::load::Bell;
 use super::scoreboard::{Report, Scoreboard};
 use super::supervisor::Birth;
 use crate::log::LogFiles;
@@ -38,8 +40,11 @@ pub(super) struct ChildSide {
     plan: Plan,
     /// It takes no more connections, and its listeners are closed.
     stopped_accepting: AtomicBool,
-    /// Where the last report stood relative to the plan's marks.
-    stand: AtomicU8,
+    /// What the parent decides by, as last published: idle threads, and whether it accepts.
+    stand: AtomicU64,
+    bell: Bell,
+    /// Connections accepted.
+    taken: AtomicU64,
 }
 
 /// What a child is told.
@@ -130,6 +135,8 @@ impl ChildSide {
     pub(super) fn stop_accepting(&self, listeners: &[Listener]) {
         // Before they lead elsewhere: whoever accepts looks at it first.
         self.stopped_accepting.store(true, Ordering::SeqCst);
+        // Nobody may have ordered it: a child that has had its share of connections stops by itself.
+        signals::set_draining();
         let Ok(null) = File::open("/dev/null") else { return };
         for listener in listeners {
             // One that stays open is closed with the process.
@@ -143,6 +150,16 @@ impl ChildSide {
         self.stopped_accepting.load(Ordering::SeqCst)
     }
 
+    /// A connection was accepted.
+    pub(super) fn count_connection(&self) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were.
+    pub(super) fn connections_taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
     pub(super) fn notify(&self, notice: Notice) {
         self.channel.notify(notice);
     }
@@ -150,13 +167,8 @@ impl ChildSide {
     /// Publishes numbers; the parent is woken only when that may matter to it.
     pub(super) fn report(&self, report: Report) {
         self.board.publish(self.slot, report);
-        let idle = match report.idle {
-            idle if idle < self.plan.idle_low => 0,
-            idle if idle > self.plan.idle_high => 2,
-            _ => 1,
-        };
-        let stand = idle << 1 | u8::from(report.accepting);
-        if self.stand.swap(stand, Ordering::Relaxed) != stand {
+        let stand = u64::from(report.idle) << 1 | u64::from(report.accepting);
+        if self.stand.swap(stand, Ordering::Relaxed) != stand && self.bell.ring() {
             self.notify(Notice::Load);
         }
     }
@@ -169,10 +181,16 @@ pub(super) struct Parts {
     pub(super) account: Account,
     /// What it reports to.
     pub(super) board: Arc<Scoreboard>,
+    /// What it rings when its numbers change.
+    pub(super) bell: Bell,
     /// What it writes to.
     pub(super) logs: Arc<LogFiles>,
     /// What the MPM planned.
     pub(super) plan: Plan,
+    /// See `MaxMemFree`.
+    pub(super) max_mem_free: Option<u64>,
+    /// See `CoreDumpDirectory`.
+    pub(super) core_dump_directory: Option<PathBuf>,
 }
 
 impl Parts {
@@ -198,7 +216,9 @@ impl Parts {
             logs: Arc::clone(&self.logs),
             plan: self.plan,
             stopped_accepting: AtomicBool::new(false),
-            stand: AtomicU8::new(u8::MAX),
+            stand: AtomicU64::new(u64::MAX),
+            bell: self.bell.clone(),
+            taken: AtomicU64::new(0),
         })
     }
 
@@ -209,6 +229,7 @@ impl Parts {
             .map_err(|error| failed("signals", &error, CHILD_INIT))?;
         after_fork();
         self.drop_privileges()?;
+        self.settle_in()?;
         process::die_with_parent(parent)
             .map_err(|error| failed("watching the parent", &error, CHILD_INIT))?;
         self.side(slot, channel, None)
@@ -222,8 +243,21 @@ impl Parts {
         signals::prepare_alone(channel.as_fd())
             .map_err(|error| failed("signals", &error, CHILD_INIT))?;
         self.drop_privileges()?;
+        self.settle_in()?;
         self.side(0, channel, Some(parent))
             .map_err(|error| failed("control channel", &error, CHILD_INIT))
+    }
+
+    /// What the configuration says of the process itself, as far as it is not the MPM's.
+    fn settle_in(&self) -> Result<(), i32> {
+        if let Some(bytes) = self.max_mem_free {
+            process::keep_free_memory(bytes);
+        }
+        match &self.core_dump_directory {
+            Some(directory) => process::leave_cores_in(directory)
+                .map_err(|error| failed("CoreDumpDirectory", &error, CHILD_INIT)),
+            None => Ok(()),
+        }
     }
 
     /// Fatal if it fails: with the wrong account nothing may be served, and no other child would

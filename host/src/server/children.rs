@@ -173,6 +173,8 @@ pub(super) enum Said {
     Nothing,
     Ready,
     Load,
+    /// It takes no more connections.
+    Stopping,
     Reopened,
     /// It has closed its end.
     Closed,
@@ -220,7 +222,7 @@ impl Child {
             Read::Message(Notice::Load) => Said::Load,
             Read::Message(Notice::Stopping) => {
                 self.stopped_accepting = true;
-                Said::Load
+                Said::Stopping
             }
             Read::Message(Notice::Reopened) => {
                 self.reopening = false;
@@ -232,7 +234,7 @@ impl Child {
     }
 
     pub(super) fn state(&self) -> &'static str {
-        match (self.draining, self.ready) {
+        match (self.draining || self.stopped_accepting, self.ready) {
             (true, _) => "draining",
             (false, true) => "ready",
             (false, false) => "starting",

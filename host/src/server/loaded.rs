@@ -8,6 +8,7 @@ use super::account::{self, Accounts};
 use super::callbacks;
 use super::context::{Context, Values};
 use super::loader::{self, Loader};
+use super::mpm_rows::MpmSettings;
 use super::report;
 use super::rows::ServerSettings;
 use super::startup::{Action, Failed, Invocation, print, say};
@@ -26,6 +27,7 @@ pub(super) const PID_FILE: &str = "logs/gearbox.pid";
 /// Every directive of the host.
 const ROWS: &[&[Row]] = &[
     super::rows::ROWS,
+    super::mpm_rows::ROWS,
     conn::rows::ROWS,
     crate::http::rows::ROWS,
     crate::http::options::ROWS,
@@ -42,6 +44,7 @@ pub(super) struct Loaded {
     pub(super) directives: String,
     pub(super) accounts: Accounts,
     pub(super) server: ServerSettings,
+    pub(super) common: MpmSettings,
     pub(super) site: SiteSettings,
     pub(super) logs: LogSettings,
     pub(super) connections: conn::Settings,
@@ -89,6 +92,7 @@ impl Loaded {
             say(&warning.render(invocation.color));
         }
         let server: ServerSettings = config.server.of();
+        let common: MpmSettings = config.server.of();
         let accounts = account::resolve(&server)?;
         let connections = conn::Settings::resolve(&config.server);
         let context: &'static Context = Box::leak(Box::default());
@@ -98,6 +102,10 @@ impl Loaded {
             timeout: connections.timeout,
             keep_alive_timeout: connections.keep_alive_timeout,
             one_process: invocation.one_process,
+            patience: server.patience(),
+            connections_per_child: common.connections_per_child(),
+            thread_stack_size: common.thread_stack_size.unwrap_or(0),
+            listen_backlog: common.sockets.backlog,
         };
         let mpm = configure_mpm(plugin, &config, context, values, invocation.color)?;
         let loaded = Self {
@@ -109,6 +117,7 @@ impl Loaded {
             directives,
             accounts,
             server,
+            common,
             connections,
         };
         if invocation.action == Action::Test {
@@ -194,11 +203,15 @@ impl Loaded {
             defines: &self.config.defines,
             accounts: &self.accounts,
             is_root: process::is_root(),
+            mpm: &self.mpm,
         }))
     }
 
     /// What is odd but no reason not to start.
     pub(super) fn warn(&self, invocation: &Invocation) {
+        if self.common.has_old_name {
+            say("AH00545: MaxRequestsPerChild is deprecated, use MaxConnectionsPerChild instead.");
+        }
         if self.site.server_name.is_none() {
             say(&format!(
                 "AH00558: gearbox: Could not reliably determine the server's fully qualified domain \

@@ -14,6 +14,7 @@ use super::control::Control;
 use super::detach::{self, Launcher, Side};
 use super::generations::Generation;
 use super::listeners::{self, Binding, Listener};
+use super::load::{Bell, Marks, Watch};
 use super::loaded::Loaded;
 use super::os_error::Numbered;
 use super::pid_file::{self, Holder, PidFile, PidFileError};
@@ -37,6 +38,7 @@ struct Prepared {
     site: Site,
     plan: mpm_abi::Plan,
     board: (Scoreboard, std::os::fd::OwnedFd),
+    bell: Bell,
 }
 
 impl Loaded {
@@ -175,10 +177,12 @@ impl Loaded {
         if self.server.listen.is_empty() {
             return Err(self.no_listen().into());
         }
-        listeners::bind(&self.server.listen, given, binding).map_err(|errors| {
-            errors.iter().for_each(|error| say(&error.to_string()));
-            self.no_sockets().into()
-        })
+        listeners::bind(&self.server.listen, given, binding, self.common.sockets).map_err(
+            |errors| {
+                errors.iter().for_each(|error| say(&error.to_string()));
+                self.no_sockets().into()
+            },
+        )
     }
 
     /// Opens the logs, makes the site, has the MPM prepare itself.
@@ -192,12 +196,13 @@ impl Loaded {
         };
         let board = Scoreboard::new(plan.max_children, plan.threads_per_child)
             .map_err(|error| format!("AH00004: gearbox: scoreboard: {error}"))?;
-        Ok(Prepared { error_log, site, plan, board })
+        let bell = Bell::new().map_err(|error| format!("AH00004: gearbox: scoreboard: {error}"))?;
+        Ok(Prepared { error_log, site, plan, board, bell })
     }
 
     /// From here on the configuration's error log is in use, and children can be made.
     fn settle(&self, prepared: Prepared, has_own_stderr: bool) -> (Generation, Arc<LogFiles>) {
-        let Prepared { error_log, site, plan, board: (board, board_fd) } = prepared;
+        let Prepared { error_log, site, plan, board: (board, board_fd), bell } = prepared;
         log::install(error_log, self.logs.level.clone().unwrap_or_default());
         raise_descriptor_limit();
         self.log_start();
@@ -217,8 +222,11 @@ impl Loaded {
         let parts = Parts {
             account: self.accounts.account.clone(),
             board: Arc::clone(&board),
+            bell,
             logs: Arc::clone(&logs),
             plan,
+            max_mem_free: self.common.max_mem_free,
+            core_dump_directory: self.common.core_dump_directory.clone(),
         };
         let _ = self.context.parts.set(parts);
         self.arm(Arc::new(site));
@@ -243,8 +251,13 @@ impl Loaded {
         (pid_file, control): (Option<PidFile>, Option<Control>),
     ) -> Result<(), Failed> {
         self.context.set_generation(supervisor.number());
+        let load = self.context.parts.get().map(|parts| {
+            let marks = Marks { low: parts.plan.idle_low, high: parts.plan.idle_high };
+            Watch::new(parts.bell.clone(), marks)
+        });
         let begun = supervisor.begin(Beginning {
             generation,
+            load: load.unwrap_or_default(),
             listeners: self.context.listeners.get().map(Arc::clone).unwrap_or_default(),
             logs,
             patience: self.server.patience(),

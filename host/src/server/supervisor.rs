@@ -20,6 +20,7 @@ use super::control::{Command, Control, Heard, Reply, Wait};
 use super::generations::{Generation, Generations};
 use super::hooks::{Point, reach};
 use super::listeners::Listener;
+use super::load::Watch;
 use super::pid_file::PidFile;
 use super::restart::{Asked, Kind, Restart};
 use super::rows::Patience;
@@ -104,6 +105,7 @@ pub(super) struct Origin {
 /// What a generation begins with.
 pub(super) struct Beginning {
     pub(super) generation: Generation,
+    pub(super) load: Watch,
     pub(super) listeners: Arc<Vec<Listener>>,
     pub(super) logs: Arc<LogFiles>,
     pub(super) patience: Patience,
@@ -130,6 +132,7 @@ pub(super) struct Supervisor {
     epoll: Epoll,
     signals: SignalFd,
     happened: VecDeque<Happening>,
+    load: Watch,
     restart: Restart,
     /// What this generation's readiness does to older ones.
     kind: Kind,
@@ -175,6 +178,7 @@ impl Supervisor {
             epoll,
             signals,
             happened: VecDeque::new(),
+            load: Watch::default(),
             restart: Restart::starting(None),
             kind: Kind::Graceful,
             trial: None,
@@ -200,10 +204,11 @@ impl Supervisor {
     /// # Errors
     /// Out of watches.
     pub(super) fn begin(&mut self, beginning: Beginning) -> io::Result<()> {
-        let Beginning { generation, listeners, logs, patience, pid_file, control, on_ready } =
+        let Beginning { generation, load, listeners, logs, patience, pid_file, control, on_ready } =
             beginning;
         self.slots = vec![None; generation.slots as usize];
         self.generations.add(self.number, generation);
+        self.load = load;
         (self.listeners, self.logs, self.patience) = (listeners, logs, patience);
         if let Some(pid_file) = pid_file {
             self.former.0 = self.pid_file.replace(pid_file);
@@ -308,6 +313,18 @@ impl Supervisor {
         u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
     }
 
+    /// The watch for busy and idle children.
+    pub(super) fn watch_load(&mut self) -> &mut Watch {
+        &mut self.load
+    }
+
+    /// Tells the MPM, once.
+    pub(super) fn tell(&mut self, happening: Happening) {
+        if self.happened.back() != Some(&happening) {
+            self.happened.push_back(happening);
+        }
+    }
+
     fn id_in(&self, slot: u32) -> Option<u64> {
         self.slots.get(slot as usize).copied().flatten()
     }
@@ -316,7 +333,8 @@ impl Supervisor {
     pub(super) fn state(&self, slot: u32) -> Option<State> {
         let child = self.children.get(self.id_in(slot)?)?;
         let report = self.generations.report(self.number, slot);
-        Some(State { pid: child.pid, ready: child.ready, draining: child.draining, report })
+        let draining = child.draining || child.stopped_accepting;
+        Some(State { pid: child.pid, ready: child.ready, draining, report })
     }
 
     /// Asks the child in a slot to finish what it holds. `false`: nobody there.
@@ -380,8 +398,12 @@ impl Supervisor {
             self.happened.push_back(Happening::Stop);
         }
         self.go_on_reopening(now_ns);
+        if self.load.again_ns <= now_ns {
+            self.end_silence(now_ns);
+        }
         [
             self.children.next_kill_ns(),
+            self.load.again_ns,
             self.ready_by_ns,
             self.trial.as_ref().map_or(NEVER, |trial| trial.until_ns),
             self.reopening.as_ref().map_or(NEVER, |reopening| reopening.next_ns),
@@ -401,24 +423,21 @@ impl Supervisor {
                 }
                 if is_ours {
                     self.happened.push_back(Happening::Ready { slot, pid });
+                    self.heard_bell();
                 }
             }
-            Said::Load if self.restart.waits_for_exits() => {
+            Said::Load | Said::Stopping if self.restart.waits_for_exits() => {
                 self.happened.push_back(Happening::Nothing);
             }
-            Said::Load if is_ours => {
-                let load = Happening::Load { slot, pid };
-                if self.happened.back() != Some(&load) {
-                    self.happened.push_back(load);
-                }
-            }
+            Said::Load if is_ours => self.heard_bell(),
+            Said::Stopping if is_ours => self.tell(Happening::Load { slot, pid }),
             Said::Reopened => self.reopened(),
             Said::Closed => {
                 if let Some(channel) = child.channel.take() {
                     let _ = self.epoll.delete(channel.as_fd());
                 }
             }
-            Said::Load | Said::Nothing => {}
+            Said::Load | Said::Stopping | Said::Nothing => {}
         }
     }
 
@@ -489,6 +508,7 @@ impl Supervisor {
                 *place = None;
             }
             self.happened.push_back(Happening::Exited { slot, pid, exit });
+            self.heard_bell();
             return;
         }
         self.forget_generations();

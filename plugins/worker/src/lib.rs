@@ -1,8 +1,9 @@
 //! mpm_worker: a thread per connection, in several processes.
 //!
-//! The parent keeps `StartServers` children of `ThreadsPerChild` threads. Every thread accepts a
-//! connection itself, serves it to its end, and accepts the next: what cannot be served stays in the
-//! kernel's queue, where another process may take it.
+//! The parent starts `StartServers` children and keeps between `MinSpareThreads` and `MaxSpareThreads`
+//! threads idle. Each child has `ThreadsPerChild` threads; each of these accepts a connection itself,
+//! serves it to its end, and accepts the next: what cannot be served stays in the kernel's queue, where
+//! another process may take it.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use mpm_sdk::abi::version::{
 };
 use mpm_sdk::abi::{CHILD_OK, CHILD_SICK, E_SYS};
 use mpm_sdk::blocking::{self, Gauge, Place, Until};
-use mpm_sdk::pool;
+use mpm_sdk::pool::{self, Words};
 use mpm_sdk::signal::{StopSignal, wait_either};
 use mpm_sdk::threaded::{DIRECTIVES, Threaded, wait_for_either};
 use mpm_sdk::{Child, ChildEvent, DirectiveCall, Error, Host, Mpm, Parent, Plan, Thread, Why};
@@ -22,6 +23,15 @@ use mpm_sdk::{Child, ChildEvent, DirectiveCall, Error, Host, Mpm, Parent, Plan, 
 const THREAD_LIMIT_MAX: i64 = 20_000;
 /// Where httpd begins to number its sentences about numbers that do not fit (`AH00300`).
 const FIRST_CODE: u32 = 300;
+
+const WORDS: Words = Words {
+    min_spare: "MinSpareThreads",
+    to_increase: "StartServers, ThreadsPerChild or Min/MaxSpareThreads",
+    reached: "AH00286",
+    near: "AH00287",
+    busy: "AH00289",
+    full: "AH00288",
+};
 
 /// The MPM, with its directives as configured and then adjusted.
 struct Worker {
@@ -47,7 +57,7 @@ impl Mpm for Worker {
     }
 
     fn run(&self, parent: &mut Parent) -> Result<Why, Error> {
-        pool::run(parent, self.numbers.limits())
+        pool::run(parent, self.numbers.limits(), &WORDS)
     }
 
     fn child_main(&self, child: Child, slot: u32) -> i32 {
@@ -89,8 +99,8 @@ fn serve(child: Child, slot: u32, threads: u32) -> Result<(), Error> {
         let (stop, gauge) = (Arc::clone(&stop), Arc::clone(&gauge));
         pool.push(child.spawn(&format!("worker-{thread}"), 0, move || {
             let together = Together(stop);
-            let stop = together.0.as_fd();
-            if let Err(error) = blocking::serve(child, place, Until::Raised(stop), &gauge) {
+            let until = Until::Raised(&together.0);
+            if let Err(error) = blocking::serve(child, place, until, &gauge) {
                 log::error!("thread {thread} of slot {slot} ends: {error}");
             }
         })?);
@@ -98,7 +108,8 @@ fn serve(child: Child, slot: u32, threads: u32) -> Result<(), Error> {
     child.ready();
     let is_sick = loop {
         if wait_either(stop.as_fd(), control)? {
-            break true;
+            // Or the child has had its share of connections.
+            break child.requests_left() > 0;
         }
         match child.control_next() {
             None => {}

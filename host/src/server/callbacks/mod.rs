@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mpm_abi::version::{
     ABI_MAJOR, ABI_MINOR, CAP_ACCEPT, CAP_CHILDREN, CAP_DRAINS_TO_EAGAIN, CAP_DRIVE_BLOCKING,
-    CAP_THREADS,
+    CAP_REQUESTS_LEFT, CAP_THREADS,
 };
 use mpm_abi::{Host, HostApi};
 
@@ -23,8 +23,12 @@ use crate::log_line;
 pub(super) use children::spawn;
 
 /// What this host can do. Entries of other capabilities are NULL.
-pub(super) const CAPS: u64 =
-    CAP_DRAINS_TO_EAGAIN | CAP_ACCEPT | CAP_DRIVE_BLOCKING | CAP_CHILDREN | CAP_THREADS;
+pub(super) const CAPS: u64 = CAP_DRAINS_TO_EAGAIN
+    | CAP_ACCEPT
+    | CAP_DRIVE_BLOCKING
+    | CAP_CHILDREN
+    | CAP_THREADS
+    | CAP_REQUESTS_LEFT;
 
 /// The table every MPM is given.
 pub(super) static API: HostApi = HostApi {
@@ -70,7 +74,7 @@ pub(super) static API: HostApi = HostApi {
     drive_blocking: Some(connections::drive_blocking),
     task_poll: None,
     task_destroy: None,
-    requests_left: None,
+    requests_left: Some(connections::requests_left),
     retained_get: None,
     retained_put: None,
     assert_thread: None,

@@ -181,6 +181,18 @@ typedef struct mpm_task mpm_task;
 /* Query code: threads per process configured. */
 #define MPM_QUERY_MAX_THREADS 6
 
+/* Query code: fewest idle processes (MinSpareServers). */
+#define MPM_QUERY_MIN_SPARE_DAEMONS 7
+
+/* Query code: fewest idle threads (MinSpareThreads). */
+#define MPM_QUERY_MIN_SPARE_THREADS 8
+
+/* Query code: most idle processes (MaxSpareServers). */
+#define MPM_QUERY_MAX_SPARE_DAEMONS 9
+
+/* Query code: most idle threads (MaxSpareThreads). */
+#define MPM_QUERY_MAX_SPARE_THREADS 10
+
 /* Query code: processes configured. */
 #define MPM_QUERY_MAX_DAEMONS 12
 
@@ -192,6 +204,9 @@ typedef struct mpm_task mpm_task;
 
 /* Query code: processes started at first (StartServers). */
 #define MPM_QUERY_START_SERVERS 1001
+
+/* Query code: AsyncRequestWorkerFactor, in thousandths. */
+#define MPM_QUERY_ASYNC_FACTOR 1002
 
 /* .: open slot with no current process. */
 #define MPM_STATE_DEAD 0
@@ -313,7 +328,10 @@ typedef struct mpm_task mpm_task;
 /* Phase: handshake of the transport (TLS). */
 #define MPM_PHASE_HANDSHAKE 0
 
-/* Phase: between requests; may be closed when descriptors run out. */
+/*
+ Phase: between requests, or before the first; it holds nothing but its descriptor, and may be closed
+ when those run out.
+ */
 #define MPM_PHASE_IDLE_KEEPALIVE 1
 
 /* Phase: reading a request. */
@@ -344,8 +362,9 @@ typedef struct mpm_task mpm_task;
 #define MPM_EVENT_CHILD_EXITED 3
 
 /*
- Event kind (parent): a child's idle count crossed a mark of the plan, or it began or ceased to
- accept connections.
+ Event kind (parent): the idle threads of all children that accept connections, taken together,
+ crossed a mark of the plan, or their number changed while it was beyond one; or a child will accept
+ no more. slot is one of those whose numbers changed. Changes of a tenth of a second come together.
  */
 #define MPM_EVENT_LOAD 4
 
@@ -373,16 +392,29 @@ typedef struct mpm_task mpm_task;
 /* Exit reason: the child was lost; nothing is known. */
 #define MPM_EXIT_LOST 2
 
-/* Exit code of a child: normal. */
+/*
+ Exit code of a child: normal. The host tells run of every end and replaces no child by itself;
+ to an MPM without run it gives another one.
+ */
 #define MPM_CHILD_OK 0
 
-/* Exit code of a child: set-up failed. */
+/*
+ Exit code of a child: set-up failed. The host uses it too. It is logged, as all codes but 0 are; an
+ MPM without run gets another child after a second, unless none was ever ready: then the server
+ gives up.
+ */
 #define MPM_CHILD_INIT 2
 
-/* Exit code of a child: short of resources; slow down starting others. */
+/*
+ Exit code of a child: short of resources; slow down starting others, which is the MPM's to do.
+ The host uses it for a panic, and otherwise like CHILD_INIT.
+ */
 #define MPM_CHILD_SICK 7
 
-/* Exit code of a child: fatal; the server must stop. */
+/*
+ Exit code of a child: fatal; the server must stop. The host says so in the log and leaves it to
+ run to return WHY_FAILED; without run it ends the server.
+ */
 #define MPM_CHILD_FATAL 15
 
 /* Child flag: the slot holds a process. */
@@ -417,6 +449,27 @@ typedef struct mpm_task mpm_task;
 
 /* Configuration key: 1 if the server runs as one process (-X). */
 #define MPM_CONFIG_ONE_PROCESS 5
+
+/*
+ Configuration key: GracefulRestartTimeout in nanoseconds, 0 = for ever: how long a child may take to
+ finish what it holds.
+ */
+#define MPM_CONFIG_GRACEFUL_RESTART_TIMEOUT 6
+
+/* Configuration key: GracefulShutdownTimeout in nanoseconds, 0 = for ever. */
+#define MPM_CONFIG_GRACEFUL_SHUTDOWN_TIMEOUT 7
+
+/* Configuration key: MaxConnectionsPerChild, 0 = no limit. The host counts: see requests_left. */
+#define MPM_CONFIG_MAX_CONNECTIONS_PER_CHILD 8
+
+/*
+ Configuration key: ThreadStackSize in bytes, 0 = the system's. The host uses it for threads that are
+ started with a stack of 0.
+ */
+#define MPM_CONFIG_THREAD_STACK_SIZE 9
+
+/* Configuration key: ListenBacklog. */
+#define MPM_CONFIG_LISTEN_BACKLOG 10
 
 /* Room for any socket address. */
 #define MPM_ADDR_LEN 128
@@ -780,14 +833,18 @@ typedef struct mpm_host_api {
      because descriptors or memory ran out (already logged, rate-limited); E_INVAL; E_SYS.
      */
     int32_t (*accept)(mpm_host *host, uint32_t listener, uint32_t flags, struct mpm_accepted *out);
-    /* Takes the cross-process accept lock. Tags: B. */
+    /* Takes the cross-process accept lock. Tags: B. NULL in this version. */
     int32_t (*accept_lock)(mpm_host *host);
-    /* Gives the accept lock back. Tags: B. */
+    /* Gives the accept lock back. Tags: B. NULL in this version. */
     int32_t (*accept_unlock)(mpm_host *host);
     /*
      Makes a child process for slot: the only way to do so. In the child the host resets
      signals, opens the control channel, calls after_fork_child, drops privileges, calls
      child_main and ends the process. flags is 0.
+
+     Slots are this generation's: the children of older ones, which drain, take none and are not
+     seen. Nothing slows this down: it is for the MPM to wait before it replaces children that fail
+     again and again.
 
      Tags: P in run. Errors: E_INVAL (slot out of range), E_STATE (slot taken, or threads
      exist), E_SYS (fork failed).
@@ -842,8 +899,8 @@ typedef struct mpm_host_api {
      */
     void (*slot_set)(mpm_host *host, uint32_t slot, uint32_t thread, uint32_t state);
     /*
-     Publishes counters of a process in the scoreboard. Not there: the host counts connections
-     itself. Tags: any in that process.
+     Publishes counters of a process in the scoreboard: the host counts connections itself. Tags:
+     any in that process. NULL in this version.
      */
     void (*slot_counters)(mpm_host *host, uint32_t slot, const struct mpm_counters *counters);
     /*
@@ -854,7 +911,7 @@ typedef struct mpm_host_api {
     void (*slot_thread_id)(mpm_host *host, uint32_t slot, uint32_t thread);
     /*
      Starts a thread with guard page, alternate signal stack, name and signal mask. stack in
-     bytes, 0 = default. handle must be joined. Tags: C, W. Errors: E_SYS.
+     bytes, 0 = ThreadStackSize. handle must be joined. Tags: C, W. Errors: E_SYS.
      */
     int32_t (*thread_spawn)(mpm_host *host,
                             const char *name,
@@ -907,21 +964,25 @@ typedef struct mpm_host_api {
      Tags: B. Errors: E_SYS.
      */
     int32_t (*drive_blocking)(mpm_host *host, mpm_conn *conn, mpm_fd stop_fd);
-    /* Polls a background state machine. Tags: R, B. */
+    /* Polls a background state machine. Tags: R, B. NULL in this version. */
     int32_t (*task_poll)(mpm_host *host,
                          mpm_task *task,
                          uint32_t events,
                          uint64_t now_ns,
                          struct mpm_poll_out *out);
-    /* Frees a background state machine. Tags: R, B. */
+    /* Frees a background state machine. Tags: R, B. NULL in this version. */
     void (*task_destroy)(mpm_host *host, mpm_task *task);
-    /* Connections this child may still take (MaxConnectionsPerChild). Tags: C, W. */
+    /*
+     Connections this child may still take (MaxConnectionsPerChild), NEVER = any
+     number. The host counts what accept gives. At 0 the child shall do by itself what it does when
+     told to drain; more than that are accepted all the same, so that none is lost. Tags: C, W.
+     */
     uint64_t (*requests_left)(mpm_host *host);
-    /* Reads bytes kept across generations. Tags: P. */
+    /* Reads bytes kept across generations. Tags: P. NULL in this version. */
     int32_t (*retained_get)(mpm_host *host, const char *key, uint8_t *buf, size_t cap, size_t *len);
-    /* Keeps bytes across generations. Tags: P. */
+    /* Keeps bytes across generations. Tags: P. NULL in this version. */
     int32_t (*retained_put)(mpm_host *host, const char *key, const uint8_t *buf, size_t len);
-    /* Checks that the calling thread may make calls of a kind. Tags: any. */
+    /* Checks that the calling thread may make calls of a kind. Tags: any. NULL in this version. */
     int32_t (*assert_thread)(mpm_host *host, uint32_t kind);
 } mpm_host_api;
 
@@ -963,13 +1024,19 @@ typedef struct mpm_directive_call {
 typedef struct mpm_plan {
     /* Size of this struct as the caller knows it. */
     uint32_t struct_size;
-    /* Most processes at a time, draining ones included; slots are numbered from 0. */
+    /*
+     Most processes of this generation at a time, those that were told to drain included; slots are
+     numbered from 0, anew in each generation. Children of older generations do not count.
+     */
     uint32_t max_children;
     /* Threads of a process that serve connections. */
     uint32_t threads_per_child;
-    /* The parent hears EVENT_LOAD when a child's idle count falls below this mark. */
+    /*
+     The parent hears EVENT_LOAD when fewer threads than this wait for work in all children
+     that accept connections, taken together.
+     */
     uint32_t idle_low;
-    /* The parent hears EVENT_LOAD when a child's idle count rises above this mark. */
+    /* The parent hears EVENT_LOAD when more threads than this do. */
     uint32_t idle_high;
 } mpm_plan;
 
@@ -1034,7 +1101,8 @@ typedef struct mpm_ops {
     /*
      Body of the parent: starts children, reaps them, returns on a stop or restart with why set
      to WHY_…. The host stops what is left afterwards. Starts no threads. After a restart that
-     could not be made it is called again, with the children that are there (child_get).
+     could not be made it is called again, with the children that are there (child_get). Nobody
+     else replaces a child, or waits before a child is replaced.
 
      Optional; without it the host forks one child and calls child_main(0). Tags: P.
      Errors: any = WHY_FAILED.
@@ -1063,7 +1131,8 @@ typedef struct mpm_ops {
     int32_t (*offload)(mpm_inst *inst, mpm_job_fn job, void *arg);
     /*
      Answers a property (QUERY_…) in value. The same answer in parent and children after
-     prepare.
+     prepare. In this version the host asks for QUERY_IS_THREADED and QUERY_IS_FORKED, for
+     -V; these are asked after config_check, without prepare.
 
      Mandatory. Tags: any. Errors: E_UNSUPPORTED for a code it does not know.
      */

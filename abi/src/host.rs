@@ -86,13 +86,17 @@ pub struct HostApi {
     pub accept: Option<
         unsafe extern "C" fn(host: *mut Host, listener: u32, flags: u32, out: *mut Accepted) -> i32,
     >,
-    /// Takes the cross-process accept lock. Tags: `B`.
+    /// Takes the cross-process accept lock. Tags: `B`. NULL in this version.
     pub accept_lock: Option<unsafe extern "C" fn(host: *mut Host) -> i32>,
-    /// Gives the accept lock back. Tags: `B`.
+    /// Gives the accept lock back. Tags: `B`. NULL in this version.
     pub accept_unlock: Option<unsafe extern "C" fn(host: *mut Host) -> i32>,
     /// Makes a child process for `slot`: the only way to do so. In the child the host resets
     /// signals, opens the control channel, calls `after_fork_child`, drops privileges, calls
     /// `child_main` and ends the process. `flags` is 0.
+    ///
+    /// Slots are this generation's: the children of older ones, which drain, take none and are not
+    /// seen. Nothing slows this down: it is for the MPM to wait before it replaces children that fail
+    /// again and again.
     ///
     /// Tags: `P` in `run`. Errors: `E_INVAL` (slot out of range), `E_STATE` (slot taken, or threads
     /// exist), `E_SYS` (fork failed).
@@ -133,8 +137,8 @@ pub struct HostApi {
     /// and L while a connection is polled or driven, and afterwards `_`, or G in a child that drains.
     /// Tags: `any` in that process.
     pub slot_set: Option<unsafe extern "C" fn(host: *mut Host, slot: u32, thread: u32, state: u32)>,
-    /// Publishes counters of a process in the scoreboard. Not there: the host counts connections
-    /// itself. Tags: `any` in that process.
+    /// Publishes counters of a process in the scoreboard: the host counts connections itself. Tags:
+    /// `any` in that process. NULL in this version.
     pub slot_counters:
         Option<unsafe extern "C" fn(host: *mut Host, slot: u32, counters: *const Counters)>,
     /// From here on what the calling thread does is kept in this place of the scoreboard, with the
@@ -142,7 +146,7 @@ pub struct HostApi {
     /// `ConnInfo`. Tags: the thread itself.
     pub slot_thread_id: Option<unsafe extern "C" fn(host: *mut Host, slot: u32, thread: u32)>,
     /// Starts a thread with guard page, alternate signal stack, name and signal mask. `stack` in
-    /// bytes, 0 = default. `handle` must be joined. Tags: `C`, `W`. Errors: `E_SYS`.
+    /// bytes, 0 = ThreadStackSize. `handle` must be joined. Tags: `C`, `W`. Errors: `E_SYS`.
     pub thread_spawn: Option<
         unsafe extern "C" fn(
             host: *mut Host,
@@ -194,7 +198,7 @@ pub struct HostApi {
     /// Tags: `B`. Errors: `E_SYS`.
     pub drive_blocking:
         Option<unsafe extern "C" fn(host: *mut Host, conn: *mut Conn, stop_fd: Fd) -> i32>,
-    /// Polls a background state machine. Tags: `R`, `B`.
+    /// Polls a background state machine. Tags: `R`, `B`. NULL in this version.
     pub task_poll: Option<
         unsafe extern "C" fn(
             host: *mut Host,
@@ -204,11 +208,13 @@ pub struct HostApi {
             out: *mut PollOut,
         ) -> i32,
     >,
-    /// Frees a background state machine. Tags: `R`, `B`.
+    /// Frees a background state machine. Tags: `R`, `B`. NULL in this version.
     pub task_destroy: Option<unsafe extern "C" fn(host: *mut Host, task: *mut Task)>,
-    /// Connections this child may still take (MaxConnectionsPerChild). Tags: `C`, `W`.
+    /// Connections this child may still take (MaxConnectionsPerChild), [`NEVER`](crate::NEVER) = any
+    /// number. The host counts what `accept` gives. At 0 the child shall do by itself what it does when
+    /// told to drain; more than that are accepted all the same, so that none is lost. Tags: `C`, `W`.
     pub requests_left: Option<unsafe extern "C" fn(host: *mut Host) -> u64>,
-    /// Reads bytes kept across generations. Tags: `P`.
+    /// Reads bytes kept across generations. Tags: `P`. NULL in this version.
     pub retained_get: Option<
         unsafe extern "C" fn(
             host: *mut Host,
@@ -218,7 +224,7 @@ pub struct HostApi {
             len: *mut usize,
         ) -> i32,
     >,
-    /// Keeps bytes across generations. Tags: `P`.
+    /// Keeps bytes across generations. Tags: `P`. NULL in this version.
     pub retained_put: Option<
         unsafe extern "C" fn(
             host: *mut Host,
@@ -227,6 +233,6 @@ pub struct HostApi {
             len: usize,
         ) -> i32,
     >,
-    /// Checks that the calling thread may make calls of a kind. Tags: `any`.
+    /// Checks that the calling thread may make calls of a kind. Tags: `any`. NULL in this version.
     pub assert_thread: Option<unsafe extern "C" fn(host: *mut Host, kind: u32) -> i32>,
 }

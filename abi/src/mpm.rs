@@ -32,6 +32,14 @@ pub const QUERY_HARD_LIMIT_DAEMONS: u32 = 4;
 pub const QUERY_HARD_LIMIT_THREADS: u32 = 5;
 /// Query code: threads per process configured.
 pub const QUERY_MAX_THREADS: u32 = 6;
+/// Query code: fewest idle processes (MinSpareServers).
+pub const QUERY_MIN_SPARE_DAEMONS: u32 = 7;
+/// Query code: fewest idle threads (MinSpareThreads).
+pub const QUERY_MIN_SPARE_THREADS: u32 = 8;
+/// Query code: most idle processes (MaxSpareServers).
+pub const QUERY_MAX_SPARE_DAEMONS: u32 = 9;
+/// Query code: most idle threads (MaxSpareThreads).
+pub const QUERY_MAX_SPARE_THREADS: u32 = 10;
 /// Query code: processes configured.
 pub const QUERY_MAX_DAEMONS: u32 = 12;
 /// Query code: 1 if connections do not hold a thread while they wait.
@@ -40,6 +48,8 @@ pub const QUERY_IS_ASYNC: u32 = 14;
 pub const QUERY_MAX_REQUEST_WORKERS: u32 = 1000;
 /// Query code: processes started at first (StartServers).
 pub const QUERY_START_SERVERS: u32 = 1001;
+/// Query code: AsyncRequestWorkerFactor, in thousandths.
+pub const QUERY_ASYNC_FACTOR: u32 = 1002;
 
 /// Function table of an MPM. Grows at the end only.
 ///
@@ -93,7 +103,8 @@ pub struct Ops {
         Option<unsafe extern "C" fn(inst: *mut Inst, plan: *mut Plan, err: *mut Err) -> i32>,
     /// Body of the parent: starts children, reaps them, returns on a stop or restart with `why` set
     /// to `WHY_…`. The host stops what is left afterwards. Starts no threads. After a restart that
-    /// could not be made it is called again, with the children that are there (`child_get`).
+    /// could not be made it is called again, with the children that are there (`child_get`). Nobody
+    /// else replaces a child, or waits before a child is replaced.
     ///
     /// Optional; without it the host forks one child and calls `child_main(0)`. Tags: `P`.
     /// Errors: any = `WHY_FAILED`.
@@ -116,7 +127,8 @@ pub struct Ops {
     /// the job is not called.
     pub offload: Option<unsafe extern "C" fn(inst: *mut Inst, job: JobFn, arg: *mut c_void) -> i32>,
     /// Answers a property (`QUERY_…`) in `value`. The same answer in parent and children after
-    /// `prepare`.
+    /// `prepare`. In this version the host asks for `QUERY_IS_THREADED` and `QUERY_IS_FORKED`, for
+    /// `-V`; these are asked after `config_check`, without `prepare`.
     ///
     /// Mandatory. Tags: `any`. Errors: `E_UNSUPPORTED` for a code it does not know.
     pub query: Option<unsafe extern "C" fn(inst: *mut Inst, code: u32, value: *mut i64) -> i32>,

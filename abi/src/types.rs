@@ -133,7 +133,8 @@ pub const EV_MAY_BLOCK: u32 = 1 << 7;
 
 /// Phase: handshake of the transport (TLS).
 pub const PHASE_HANDSHAKE: u32 = 0;
-/// Phase: between requests; may be closed when descriptors run out.
+/// Phase: between requests, or before the first; it holds nothing but its descriptor, and may be closed
+/// when those run out.
 pub const PHASE_IDLE_KEEPALIVE: u32 = 1;
 /// Phase: reading a request.
 pub const PHASE_READING: u32 = 2;
@@ -190,8 +191,9 @@ pub const EVENT_CHILD_STARTED: u32 = 1;
 pub const EVENT_CHILD_READY: u32 = 2;
 /// Event kind (parent): a child is gone and was reaped; `status` and `reason` say how.
 pub const EVENT_CHILD_EXITED: u32 = 3;
-/// Event kind (parent): a child's idle count crossed a mark of the plan, or it began or ceased to
-/// accept connections.
+/// Event kind (parent): the idle threads of all children that accept connections, taken together,
+/// crossed a mark of the plan, or their number changed while it was beyond one; or a child will accept
+/// no more. `slot` is one of those whose numbers changed. Changes of a tenth of a second come together.
 pub const EVENT_LOAD: u32 = 4;
 /// Event kind (parent and child): stop now. A child returns from `child_main`.
 pub const EVENT_STOP: u32 = 5;
@@ -211,13 +213,18 @@ pub const EXIT_SIGNAL: u32 = 1;
 /// Exit reason: the child was lost; nothing is known.
 pub const EXIT_LOST: u32 = 2;
 
-/// Exit code of a child: normal.
+/// Exit code of a child: normal. The host tells `run` of every end and replaces no child by itself;
+/// to an MPM without `run` it gives another one.
 pub const CHILD_OK: i32 = 0;
-/// Exit code of a child: set-up failed.
+/// Exit code of a child: set-up failed. The host uses it too. It is logged, as all codes but 0 are; an
+/// MPM without `run` gets another child after a second, unless none was ever ready: then the server
+/// gives up.
 pub const CHILD_INIT: i32 = 2;
-/// Exit code of a child: short of resources; slow down starting others.
+/// Exit code of a child: short of resources; slow down starting others, which is the MPM's to do.
+/// The host uses it for a panic, and otherwise like `CHILD_INIT`.
 pub const CHILD_SICK: i32 = 7;
-/// Exit code of a child: fatal; the server must stop.
+/// Exit code of a child: fatal; the server must stop. The host says so in the log and leaves it to
+/// `run` to return `WHY_FAILED`; without `run` it ends the server.
 pub const CHILD_FATAL: i32 = 15;
 
 /// Something the parent (`reap`) or a child (`control_next`) is told. Allocated by the caller.
@@ -280,13 +287,15 @@ pub struct ChildInfo {
 pub struct Plan {
     /// Size of this struct as the caller knows it.
     pub struct_size: u32,
-    /// Most processes at a time, draining ones included; slots are numbered from 0.
+    /// Most processes of this generation at a time, those that were told to drain included; slots are
+    /// numbered from 0, anew in each generation. Children of older generations do not count.
     pub max_children: u32,
     /// Threads of a process that serve connections.
     pub threads_per_child: u32,
-    /// The parent hears [`EVENT_LOAD`] when a child's idle count falls below this mark.
+    /// The parent hears [`EVENT_LOAD`] when fewer threads than this wait for work in all children
+    /// that accept connections, taken together.
     pub idle_low: u32,
-    /// The parent hears [`EVENT_LOAD`] when a child's idle count rises above this mark.
+    /// The parent hears [`EVENT_LOAD`] when more threads than this do.
     pub idle_high: u32,
 }
 
@@ -305,6 +314,19 @@ pub const CONFIG_TIMEOUT: u32 = 3;
 pub const CONFIG_KEEP_ALIVE_TIMEOUT: u32 = 4;
 /// Configuration key: 1 if the server runs as one process (`-X`).
 pub const CONFIG_ONE_PROCESS: u32 = 5;
+
+/// Configuration key: GracefulRestartTimeout in nanoseconds, 0 = for ever: how long a child may take to
+/// finish what it holds.
+pub const CONFIG_GRACEFUL_RESTART_TIMEOUT: u32 = 6;
+/// Configuration key: GracefulShutdownTimeout in nanoseconds, 0 = for ever.
+pub const CONFIG_GRACEFUL_SHUTDOWN_TIMEOUT: u32 = 7;
+/// Configuration key: MaxConnectionsPerChild, 0 = no limit. The host counts: see `requests_left`.
+pub const CONFIG_MAX_CONNECTIONS_PER_CHILD: u32 = 8;
+/// Configuration key: ThreadStackSize in bytes, 0 = the system's. The host uses it for threads that are
+/// started with a stack of 0.
+pub const CONFIG_THREAD_STACK_SIZE: u32 = 9;
+/// Configuration key: ListenBacklog.
+pub const CONFIG_LISTEN_BACKLOG: u32 = 10;
 
 /// A value of the server's configuration. Allocated by the caller.
 #[repr(C)]

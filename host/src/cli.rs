@@ -75,11 +75,10 @@ fn command() -> Command {
             many(value(
                 "define",
                 'D',
-                "NAME",
+                "NAME[=VALUE]",
                 "define a name for <IfDefine> and ${NAME}; FOREGROUND: do not detach",
             )),
-            value("signal", 'k', "ACTION", "ask this of the server that runs; start: start one")
-                .value_parser(SIGNALS.map(|(name, _)| name)),
+            value("signal", 'k', "ACTION", SIGNAL_HELP).value_parser(SIGNALS.map(|(name, _)| name)),
             flag("version", 'v', "show the version"),
             flag("version-long", 'V', "show the version, the MPM and compile settings"),
             flag("compiled-in", 'l', "list the modules compiled in"),
@@ -125,6 +124,16 @@ fn status() -> Command {
             help(),
         ])
 }
+
+/// What `-k` is good for.
+const SIGNAL_HELP: &str = "start: start a server unless one runs. \
+    stop: end it, requests in progress have StopTimeout; comes back when it is gone. \
+    graceful-stop: end it when everything is finished. \
+    graceful: go on with the configuration as it is now, no request is lost; comes back when that \
+    serves (0), or was refused (1). \
+    restart: the same, but what is in progress has StopTimeout. \
+    reopen: open the logs anew. \
+    graceful and restart start a server that does not run";
 
 /// What `-k` takes.
 const SIGNALS: [(&str, Option<Signal>); 6] = [

@@ -214,7 +214,7 @@ fn types_by_extension(mpm: Mpm) {
         ("a.tar.gz", Some("application/gzip")),
         ("a.html.bak", Some("text/html")),
         ("html", None),
-        (".html", None),
+        (".css", None),
         ("a.", None),
         ("a.unheard-of", None),
         ("d.html/a", None),

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use gearbox_tests::{Source, repository, run};
+use gearbox_tests::{Conf, Source, repository, run};
 
 const C_MPM: &str = "tests/fixtures/mpm_c99.c";
 
@@ -17,6 +17,23 @@ fn the_c_mpm_is_short_and_stands_alone() {
     let own: Vec<&str> =
         source.lines().filter(|line| line.starts_with("#include") && !line.contains('<')).collect();
     assert_eq!(own, ["#include \"mpm_abi.h\""]);
+}
+
+/// Who reads it can make it.
+#[test]
+fn the_command_at_its_top_makes_it() {
+    let source = Source::read(C_MPM).text;
+    let line = source.lines().find_map(|line| line.strip_prefix(" *     cc ")).expect("a command");
+    let dir = tempfile::tempdir().expect("a directory for the module");
+    let made = dir.path().join("mod_mpm_c99.so");
+    let words = line.split(' ').map(|word| match word {
+        "mod_mpm_c99.so" => made.display().to_string(),
+        word => word.to_owned(),
+    });
+    let output = run(Command::new("cc").args(words).current_dir(repository()));
+    assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{line}");
+    let load = format!("LoadModule mpm_c99_module {}\nServerName a\n", made.display());
+    assert_eq!(Conf::text(&load).check(), (0, "Syntax OK\n".to_owned()));
 }
 
 /// So that lines are lines.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::sync::mpsc;
 
@@ -16,6 +17,7 @@ every_mpm!(
     a_detached_server_lets_go_of_its_launcher,
     a_start_without_children_fails,
     one_process,
+    one_process_can_only_be_stopped,
 );
 
 fn has_ipv6() -> bool {
@@ -63,7 +65,6 @@ fn pid_file() {
     let path = server.root().join("logs/gearbox.pid");
     let text = std::fs::read_to_string(&path).expect("a PID file");
     assert_eq!(text, format!("{}\n", server.pid()));
-    use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(&path).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o644);
     // A second start of the same server is no failure: it runs.
@@ -172,6 +173,34 @@ fn a_start_without_children_fails(mpm: Mpm) {
     std::net::TcpListener::bind(("127.0.0.1", port)).expect("nobody has it");
 }
 
+/// A child that cannot serve, and says that no other could, ends a server that has served.
+#[test]
+fn a_fatal_child_ends_the_server() {
+    let conf = Conf::text("");
+    let told = conf.root().join("told");
+    let condition = format!("access(\"{}\", F_OK) == 0", told.display());
+    let module = crate::service::fatal_if(&conf, &condition);
+    std::fs::set_permissions(conf.root(), PermissionsExt::from_mode(0o755)).expect("ours");
+    let (dir, file) = Setup::new(Mpm::C99).write();
+    let text = std::fs::read_to_string(&file).expect("ours");
+    let loaded = Mpm::C99.file().display().to_string();
+    std::fs::write(&file, text.replace(&loaded, &module.display().to_string())).expect("ours");
+    let mut command = std::process::Command::new(gearbox_tests::gearbox_binary());
+    command.arg("-f").arg(file).arg("-DFOREGROUND").stdin(Stdio::null()).stderr(Stdio::null());
+    let mut server = command.spawn().expect("it starts");
+    let pid = server.id() as i32;
+    let _stopped = Stopped(pid);
+    let log = || std::fs::read_to_string(dir.path().join("logs/error_log")).unwrap_or_default();
+    until("it is ready", || log().contains("resuming normal operations").then_some(()));
+    std::fs::write(told, "").expect("ours");
+    let child = *process::children(pid).first().expect("a child");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), Signal::SIGKILL)
+        .expect("it is there");
+    let status = until("the server ends", || server.try_wait().expect("our child"));
+    assert_eq!(status.code(), Some(1), "{}", log());
+    assert!(log().contains("returned a Fatal error... gearbox is exiting!"), "{}", log());
+}
+
 fn one_process(mpm: Mpm) {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let setup = Setup::new(mpm).argument("-X").file("a", "a");
@@ -186,7 +215,25 @@ fn one_process(mpm: Mpm) {
         server.signal(signal);
         assert_eq!(server.wait(), 0, "{signal}");
         assert!(idle.is_closed());
+        assert_eq!(server.log("gearbox.pid"), "", "no number is left");
+        let stop = server.ask("stop");
+        assert_eq!((stop.status, stop.stderr.as_str()), (0, "gearbox (no pid file) not running\n"));
     }
+}
+
+/// There is nobody who could begin a generation.
+fn one_process_can_only_be_stopped(mpm: Mpm) {
+    let mut server = Setup::new(mpm).argument("-X").file("a", "a").start();
+    let pid = server.pid();
+    for action in ["graceful", "restart", "reopen", "graceful-stop"] {
+        let output = server.ask(action);
+        let wanted =
+            format!("gearbox: the server (pid {pid}) runs with -X: it can only be stopped\n");
+        assert_eq!((output.status, output.stderr), (1, wanted), "{action}");
+        assert_eq!(server.connect().get("/a").body, b"a", "{action}");
+    }
+    assert_eq!(server.ask("stop").status, 0);
+    assert_eq!(server.wait(), 0);
 }
 
 /// `-X`, `-DDEBUG` and `-DONE_PROCESS` are the same; `-DNO_DETACH` is `-DFOREGROUND`.

@@ -78,7 +78,8 @@ fn common_and_combined(mpm: Mpm) {
 fn a_format_of_ones_own(mpm: Mpm) {
     let format = r#"LogFormat "%a %A %p %m %U %q|%H %B %v %k %T \"%{X-Test}i\" %{Host}i%%" own"#;
     let setup = Setup::new(mpm).line(format).line("CustomLog logs/own own").file("a", "hello");
-    let server = setup.start();
+    // The port is for redirects; %v is the name.
+    let server = setup.line("ServerName localhost:8443").start();
     let mut client = server.connect();
     client.request("GET", "/a?b", "X-Test: yes\r\n");
     client.request("HEAD", "/a", "");

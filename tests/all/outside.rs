@@ -8,6 +8,7 @@ use nix::sys::stat::Mode;
 
 every_mpm!(
     paths_that_climb,
+    files_of_settings_and_passwords,
     links_where_they_may_be_followed,
     links_where_they_may_not,
     a_file_that_becomes_a_link,
@@ -91,6 +92,55 @@ fn paths_that_climb(mpm: Mpm) {
     }
     let backslashes = "GET /..\\private\\secret HTTP/1.1\r\nHost: a\r\n\r\n";
     assert!(exchange(server.address(), backslashes).starts_with(b"HTTP/1.1 404 "));
+}
+
+/// What httpd's stock configuration denies by `<Files ".ht*">`, under every spelling.
+fn files_of_settings_and_passwords(mpm: Mpm) {
+    let site = "DirectoryIndex .htindex index.html\n<Location />\nRequire all granted\n</Location>";
+    let mut setup = Setup::new(mpm).line(site).file("dir/index.html", "index");
+    for path in [".htaccess", ".htpasswd", "dir/.htpasswd", ".HTACCESS", ".htpasswds/alice"] {
+        setup = setup.file(path, SECRET);
+    }
+    let server = setup.file(".ha", "a").file("a.htm", "b").file("x.htaccess", "c").start();
+    symlink(".htpasswd", in_htdocs(&server, ".htlink")).expect("ours");
+    for target in [
+        "/.htaccess",
+        "/.htpasswd",
+        "/%2ehtaccess",
+        "/%2Ehtaccess",
+        "/.%68taccess",
+        "/.h%74access",
+        "/%2e%68%74passwd",
+        "//.htaccess",
+        "/./.htaccess",
+        "/dir/../.htaccess",
+        "/dir/.htpasswd",
+        "/dir//.htpasswd",
+        "/dir/./.htpasswd",
+        "/%2e/%2ehtpasswd",
+        "/.htaccess?a=b",
+        "/.htaccess/",
+        "/.htaccess/x",
+        "/.HTACCESS",
+        "/.hTaccess",
+        "/.htpasswds/alice",
+        "/.htlink",
+        // Nobody learns which there are.
+        "/.htnone",
+    ] {
+        // Not only the first time.
+        refused(&server, target, 403);
+        refused(&server, target, 403);
+    }
+    assert_eq!(server.connect().request("HEAD", "/.htpasswd", "").status, 403);
+    for (target, body) in [("/.ha", "a"), ("/a.htm", "b"), ("/x.htaccess", "c"), ("/dir/", "index")]
+    {
+        let response = server.connect().get(target);
+        assert_eq!((response.status, response.text().as_str()), (200, body), "{target}");
+    }
+    let log = server.error_log();
+    let told = "AH01630: client denied by server configuration: ";
+    assert!(log.contains(&format!("{told}{}", in_htdocs(&server, ".htpasswd").display())), "{log}");
 }
 
 /// Links to the secret, to its directory, to a file of the site, and to nothing.

@@ -186,6 +186,15 @@ Main ErrorLog: \"@ROOT@/logs/error_log\"
 PidFile: \"@ROOT@/logs/gearbox.pid\"
 Define: TLS
 Define: SITE=/srv
+MPM: event
+  StartServers: 3
+  MinSpareThreads: 75
+  MaxSpareThreads: 250
+  ServerLimit: 16
+  ThreadLimit: 64
+  ThreadsPerChild: 25
+  MaxRequestWorkers: 400
+  AsyncRequestWorkerFactor: 2
 User: name=\"nobody\" id=65534";
 
 #[test]

@@ -6,6 +6,8 @@ use std::process::Command;
 use gearbox_tests::{Conf, Mpm, Setup, free_port, gearbox_binary, run};
 use nix::unistd::Uid;
 
+use crate::config_errors::error;
+
 every_mpm!(no_listen);
 
 /// A `Listen` line of a free port, and a check that nobody has bound it.
@@ -229,17 +231,38 @@ fn root_must_become_somebody_else() {
 #[test]
 fn accounts_that_do_not_exist() {
     let port = Port::new();
-    for (lines, wanted) in [
-        ("User nosuchuser", "AH00543: gearbox: bad user name nosuchuser\n"),
-        ("User #x", "AH00543: gearbox: bad user name #x\n"),
-        ("User #-1", "AH00543: gearbox: bad user name #-1\n"),
-        ("User nobody\nGroup nosuchgroup", "AH00544: gearbox: bad group name nosuchgroup\n"),
-        ("User nobody\nGroup #", "AH00544: gearbox: bad group name #\n"),
+    for (line, sentence, caret) in [
+        ("User nosuchuser", "AH00543: bad user name nosuchuser", "     ^^^^^^^^^^"),
+        ("User #x", "AH00543: bad user name #x", "     ^^"),
+        ("User #-1", "AH00543: bad user name #-1", "     ^^^"),
+        ("Group nosuchgroup", "AH00544: bad group name nosuchgroup", "      ^^^^^^^^^^^"),
+        ("Group #", "AH00544: bad group name #", "      ^"),
     ] {
-        let conf = Conf::of(Mpm::Event, &format!("{lines}\n{}", port.line()));
-        fails(&conf, &port, wanted);
-        assert_eq!(conf.check(), (1, wanted.to_owned()), "-t finds it too");
+        let conf =
+            Conf::of(Mpm::Event, &format!("{line}\nUser nobody\nTimeout x\n{}", port.line()));
+        let other = "Timeout must be a time such as 30, 500ms or 5min, between 1ms and 8760h";
+        let wanted = error(3, sentence, line, caret) + &error(5, other, "Timeout x", "        ^");
+        fails(&conf, &port, &wanted);
+        assert_eq!(conf.check(), (1, wanted), "-t finds it too");
     }
+}
+
+/// What a start would fail at, `-t` tells as far as it can: all of it.
+#[test]
+fn what_a_start_would_fail_at() {
+    let conf = Conf::of(Mpm::Event, "TypesConfig none");
+    let mut wanted = String::new();
+    if Uid::effective().is_root() {
+        wanted += "AH00136: Server MUST relinquish startup privileges before accepting connections.  \
+                   Please add a User directive (and Group), for example 'User www-data'.\n";
+    }
+    wanted += "AH03272: no listening sockets available, shutting down\nAH00015: Unable to open logs \
+               (there is no Listen directive)\nAH01597: could not open mime types config file \
+               @ROOT@/none: No such file or directory (os error 2)\n";
+    let output = conf.run(&["-t"]);
+    assert_eq!((output.status, output.stderr), (1, wanted));
+    // Nobody else asks.
+    assert_eq!(conf.run(&["-M"]).status, 0);
 }
 
 #[test]

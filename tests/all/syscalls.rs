@@ -15,7 +15,7 @@ fn calls(lines: &str, clients: usize, ask: impl FnOnce(&mut [Client])) -> BTreeM
     let trace = tempfile::NamedTempFile::new().expect("a file for the trace");
     let path = trace.path().to_str().expect("a plain name").to_owned();
     let setup = Setup::new(Mpm::Event).file("a", BODY).line("StartServers 1");
-    let setup = setup.line("MaxKeepAliveRequests 0").line(lines);
+    let setup = setup.line("MaxRequestWorkers 25\nMaxKeepAliveRequests 0").line(lines);
     let strace = ["strace", "-f", "-s", "20", "-e", "signal=none", "-o", &path];
     let server = setup.through(&strace).start();
     let &[child] = &server.children()[..] else { panic!("one child") };

@@ -14,6 +14,9 @@ pub struct Client {
     stream: BufReader<TcpStream>,
 }
 
+/// See [`Client::slow`] (bytes).
+const SLOW_BUFFER: usize = 64 * 1024;
+
 /// An answer, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
@@ -74,6 +77,20 @@ impl Client {
         stream.set_write_timeout(Some(WAIT_MAX)).expect("a socket");
         stream.set_nodelay(true).expect("a socket");
         Self { stream: BufReader::new(stream) }
+    }
+
+    /// A client whose system takes in little of what it does not read: the server soon waits for it.
+    pub fn slow(address: SocketAddr) -> Self {
+        Self::connect_narrow(address, SLOW_BUFFER)
+    }
+
+    /// Asks for a document, and reads the head of the answer; the connection ends after it.
+    pub fn begin_download(&mut self, target: &str) {
+        let request =
+            format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        self.send(request).expect("the server reads");
+        let head = self.read("HEAD").expect("the server answers");
+        assert_eq!(head.status, 200, "{head:?}");
     }
 
     /// The socket.
@@ -188,6 +205,14 @@ impl Client {
         });
     }
 
+    /// Reads so many bytes.
+    ///
+    /// # Errors
+    /// The connection ends before.
+    pub fn read_exact(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        self.stream.read_exact(bytes)
+    }
+
     /// Everything until the server closes. An RST counts as a close.
     ///
     /// # Panics
@@ -202,8 +227,10 @@ impl Client {
 
     /// Whether the server has closed (or closes within the time any wait may take).
     pub fn is_closed(&mut self) -> bool {
-        matches!(self.stream.fill_buf(), Ok([]))
-            || matches!(self.stream.fill_buf(), Err(e) if e.kind() == io::ErrorKind::ConnectionReset)
+        match self.stream.fill_buf() {
+            Ok(bytes) => bytes.is_empty(),
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
     }
 }
 

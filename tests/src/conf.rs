@@ -69,9 +69,10 @@ impl Conf {
         }
     }
 
-    /// What `-t` prints to standard error, and its exit status.
+    /// What `-t` prints to standard error, and its exit status. Account and address, which every server
+    /// needs, are given beside the file.
     pub fn check(&self) -> (i32, String) {
-        let output = self.run(&["-t"]);
+        let output = self.run(&["-t", "-C", "Listen 127.0.0.1:0", "-C", "User nobody"]);
         assert_eq!(output.stdout, "", "-t prints to standard error only");
         (output.status, output.stderr)
     }

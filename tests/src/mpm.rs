@@ -86,3 +86,37 @@ pub fn c_mpm() -> &'static Path {
         path
     })
 }
+
+/// A module made for one test; its file goes with it.
+#[derive(Debug)]
+pub struct Module {
+    dir: tempfile::TempDir,
+    symbol: String,
+}
+
+impl Module {
+    /// `fixtures/SOURCE`, compiled with these options; it exports `symbol`.
+    pub fn compile(source: &str, symbol: &str, options: &[&str]) -> Self {
+        let module = Self {
+            dir: tempfile::tempdir().expect("a directory for the module"),
+            symbol: symbol.to_owned(),
+        };
+        compile_module(&repository().join("tests/fixtures").join(source), &module.file(), options);
+        module
+    }
+
+    /// `fixtures/mpm_sick.c`, ill in one of its ways.
+    pub fn sick(way: &str) -> Self {
+        Self::compile("mpm_sick.c", "mpm_sick_module", &[&format!("-DSICK={way}")])
+    }
+
+    /// Its file.
+    pub fn file(&self) -> PathBuf {
+        self.dir.path().join("module.so")
+    }
+
+    /// Its `LoadModule` line.
+    pub fn load_module(&self) -> String {
+        format!("LoadModule {} {}\n", self.symbol, self.file().display())
+    }
+}

@@ -23,6 +23,14 @@ pub fn is_alive(pid: i32) -> bool {
     field(pid, "State").is_some_and(|state| !state.starts_with(['Z', 'X']))
 }
 
+/// Whether every thread of a process waits for something.
+pub fn is_asleep(pid: i32) -> bool {
+    let threads = std::fs::read_dir(proc(pid, "task")).into_iter().flatten().flatten();
+    let ids = threads.filter_map(|thread| thread.file_name().to_str()?.parse::<i32>().ok());
+    let statuses = ids.map(|id| read(pid, &format!("task/{id}/status")).unwrap_or_default());
+    statuses.into_iter().all(|status| status.contains("\nState:\tS"))
+}
+
 /// A field of `/proc/PID/status`: `Uid`, `Threads`.
 pub fn field(pid: i32, name: &str) -> Option<String> {
     let status = read(pid, "status")?;

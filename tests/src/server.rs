@@ -1,6 +1,7 @@
 //! A server of its own for a test: directory, configuration, processes.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -26,6 +27,7 @@ pub struct Setup {
     wrapper: Vec<String>,
     binary: Binary,
     environment: Vec<(String, String)>,
+    stdin: Option<OwnedFd>,
 }
 
 /// Which binary a server is.
@@ -44,8 +46,8 @@ impl Setup {
     /// DocumentRoot, an error log at level info.
     pub fn new(mpm: Mpm) -> Self {
         let (lines, files, arguments, wrapper, environment) = Default::default();
-        let binary = Binary::Built;
-        Self { mpm, lines, files, arguments, wrapper, binary, environment }
+        let (binary, stdin) = (Binary::Built, None);
+        Self { mpm, lines, files, arguments, wrapper, binary, environment, stdin }
     }
 
     /// Adds a line (or several) to the configuration. `@ROOT@` stands for ServerRoot.
@@ -91,6 +93,13 @@ impl Setup {
         self
     }
 
+    /// Gives the server (or what it is run through) this standard input.
+    #[must_use]
+    pub fn stdin(mut self, stdin: impl Into<OwnedFd>) -> Self {
+        self.stdin = Some(stdin.into());
+        self
+    }
+
     /// Writes directory and configuration without starting anything; the directory and the
     /// configuration file.
     pub fn write(&self) -> (tempfile::TempDir, PathBuf) {
@@ -133,7 +142,9 @@ impl Setup {
         let (dir, file) = self.write();
         let mut command = self.command(&file);
         let output = run(command.args(&self.arguments));
-        Detached { dir, output }
+        let mut server = Detached { dir, output, first: None };
+        server.first = server.pid();
+        server
     }
 
     fn command(&self, file: &Path) -> Command {
@@ -178,7 +189,7 @@ impl Setup {
         command.arg("-DFOREGROUND").args(&self.arguments);
         let stderr = std::fs::File::create(dir.path().join("stderr")).expect("a file");
         let child = command
-            .stdin(Stdio::null())
+            .stdin(self.stdin.map_or_else(Stdio::null, Stdio::from))
             .stdout(Stdio::null())
             .stderr(stderr)
             .spawn()
@@ -426,6 +437,8 @@ impl Drop for Server {
 pub struct Detached {
     dir: tempfile::TempDir,
     output: Output,
+    /// Process id after the start: a server that stops gracefully gives up the PID file first.
+    first: Option<i32>,
 }
 
 impl Detached {
@@ -455,7 +468,8 @@ impl Drop for Detached {
     fn drop(&mut self) {
         // Its children go with it. The number may be somebody else's by now.
         let root = self.root().display().to_string();
-        if let Some(pid) = self.pid().filter(|pid| process::names(*pid).1.contains(&root)) {
+        let pids = self.pid().into_iter().chain(self.first);
+        for pid in pids.filter(|pid| process::names(*pid).1.contains(&root)) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
         if std::thread::panicking() {

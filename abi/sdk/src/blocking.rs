@@ -1,7 +1,7 @@
 //! Serving with a thread per connection: the loop that prefork and worker share.
 
-use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use mpm_abi::scoreboard::{STATE_GRACEFUL, STATE_READY};
@@ -9,6 +9,7 @@ use mpm_abi::scoreboard::{STATE_GRACEFUL, STATE_READY};
 use crate::error::Error;
 use crate::host::Child;
 use crate::listeners::{ListenerWait, Ready};
+use crate::signal::{StopSignal, is_readable};
 
 /// How many threads of a child serve, how many of them are busy, and how many wait for connections.
 #[derive(Debug)]
@@ -49,17 +50,28 @@ impl Gauge {
         self.child.stopping();
     }
 
-    fn publish(&self, busy: u32) {
-        let accepting = !self.stopped.load(Ordering::Relaxed);
-        self.child.report(self.threads.saturating_sub(busy), busy, busy, accepting);
+    /// Publishes until what was published last is the truth: another thread may have been faster with
+    /// a newer number.
+    fn publish(&self, mut busy: u32) {
+        loop {
+            let accepting = !self.stopped.load(Ordering::Relaxed);
+            self.child.report(self.threads.saturating_sub(busy), busy, busy, accepting);
+            // Published before it is looked at again.
+            fence(Ordering::SeqCst);
+            let now = self.busy.load(Ordering::Relaxed);
+            if now == busy {
+                return;
+            }
+            busy = now;
+        }
     }
 
     fn enter(&self) {
-        self.publish(self.busy.fetch_add(1, Ordering::Relaxed) + 1);
+        self.publish(self.busy.fetch_add(1, Ordering::SeqCst) + 1);
     }
 
     fn leave(&self) {
-        self.publish(self.busy.fetch_sub(1, Ordering::Relaxed) - 1);
+        self.publish(self.busy.fetch_sub(1, Ordering::SeqCst) - 1);
     }
 
     /// While the answer lives, the calling thread waits for connections.
@@ -95,8 +107,9 @@ pub struct Place {
 pub enum Until<'a> {
     /// An order to the child: the thread is the only one and hears orders itself.
     Told,
-    /// This descriptor becomes readable, and stays so.
-    Raised(BorrowedFd<'a>),
+    /// This signal is raised. The thread raises it itself when the child has had its share of
+    /// connections.
+    Raised(&'a StopSignal),
 }
 
 impl Until<'_> {
@@ -105,14 +118,15 @@ impl Until<'_> {
     }
 }
 
-/// Accepts and serves one connection after the other, until told otherwise.
+/// Accepts and serves one connection after the other, until told otherwise or until the child has had
+/// its share of connections (MaxConnectionsPerChild): then it shall finish what it holds and leave.
 ///
 /// # Errors
 /// `E_SYS`: the thread cannot wait or accept any more; the child should leave.
 pub fn serve(child: Child, place: Place, until: Until<'_>, gauge: &Gauge) -> Result<(), Error> {
     let stop = match until {
         Until::Told => child.control()?,
-        Until::Raised(stop) => stop,
+        Until::Raised(stop) => stop.as_fd(),
     };
     let serve_one = |accepted| {
         gauge.enter();
@@ -125,7 +139,11 @@ pub fn serve(child: Child, place: Place, until: Until<'_>, gauge: &Gauge) -> Res
             log::warn!("connection dropped: {error}");
         }
     };
-    let mut wait = ListenerWait::new(child, stop)?;
+    let mut wait = match ListenerWait::new(child, stop) {
+        // A thread that starts while the child drains finds the listeners closed.
+        Err(_) if is_readable(stop)? => return Ok(()),
+        wait => wait?,
+    };
     let is = |state| child.thread_state(place.slot, place.thread, state);
     child.thread_is(place.slot, place.thread);
     is(STATE_READY);
@@ -135,14 +153,22 @@ pub fn serve(child: Child, place: Place, until: Until<'_>, gauge: &Gauge) -> Res
             Ready::Listener(listener) => {
                 let accepted = wait.accept(listener)?;
                 drop(waiting);
+                let is_last = accepted.is_some() && child.requests_left() == 0;
+                if let (true, Until::Raised(stop)) = (is_last, until) {
+                    // Before it is served, which may take long: the other threads accept no more.
+                    stop.raise();
+                }
                 accepted.map(serve_one);
+                if is_last && until.is_told() {
+                    return Ok(());
+                }
             }
             // What came over the control channel was for the host.
-            Ready::Stop if until.is_told() && child.control_next().is_none() => {}
-            Ready::Stop => {
-                let last = wait.finish()?;
+            Ready::Stop(_) if until.is_told() && child.control_next().is_none() => {}
+            Ready::Stop(ready) => {
+                let last = wait.finish(ready);
                 drop(waiting);
-                last.into_iter().for_each(serve_one);
+                last.map(serve_one);
                 is(STATE_GRACEFUL);
                 return Ok(());
             }

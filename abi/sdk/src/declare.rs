@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use mpm_abi::directive::{ARG_INT, DIRECTIVE_ALIAS, DIRECTIVE_DEPRECATED};
+use mpm_abi::directive::{ARG_FLOAT, ARG_INT, DIRECTIVE_ALIAS, DIRECTIVE_DEPRECATED};
 use mpm_abi::module::Ptr;
 use mpm_abi::{Descriptor, Directive, Ops};
 
@@ -69,6 +69,18 @@ pub const fn int(
         flags: 0,
         id,
     }
+}
+
+/// A directive with a fraction as its argument; also without a range.
+pub const fn float(
+    name: &'static CStr,
+    help: &'static CStr,
+    default: &'static CStr,
+    id: u32,
+) -> Directive {
+    let mut directive = int(name, help, default, id);
+    directive.kind = ARG_FLOAT;
+    directive
 }
 
 /// An old name of `directive`, accepted with a notice and delivered under the same id.

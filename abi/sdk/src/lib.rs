@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use mpm_sdk::blocking::{Gauge, Place, Until, serve};
-//! use mpm_sdk::pool::{self, Limits};
+//! use mpm_sdk::pool::{self, Limits, WORDS};
 //! use mpm_sdk::{Child, DirectiveCall, Error, Host, Mpm, Parent, Plan, Why, abi};
 //!
 //! /// Two processes, each with a connection at a time.
@@ -21,10 +21,10 @@
 //!         Ok(())
 //!     }
 //!     fn prepare(&mut self) -> Result<Plan, Error> {
-//!         Ok(Plan { max_children: 2, threads_per_child: 1, idle_low: 1, idle_high: 1 })
+//!         Ok(Limits::fixed(2).plan())
 //!     }
 //!     fn run(&self, parent: &mut Parent) -> Result<Why, Error> {
-//!         pool::run(parent, Limits { start: 2, max: 2 })
+//!         pool::run(parent, Limits::fixed(2), &WORDS)
 //!     }
 //!     fn child_main(&self, child: Child, slot: u32) -> i32 {
 //!         let gauge = Gauge::new(child, 1);
@@ -69,7 +69,7 @@ mod error;
 #[expect(unsafe_code, reason = "calls through the host's function table")]
 mod host;
 pub mod limits;
-#[expect(unsafe_code, reason = "epoll, which std does not offer")]
+#[expect(unsafe_code, reason = "epoll and getrlimit, which std does not offer")]
 mod listeners;
 mod logger;
 mod mpm;
@@ -82,5 +82,5 @@ pub mod wheel;
 pub use error::Error;
 pub use host::{Accepted, Child, Connection, Exit, Host, Listener, Parent, ParentEvent, Poll};
 pub use host::{ChildEvent, ChildState, Readiness, Status, Thread};
-pub use listeners::{ListenerWait, Ready, unwatch, watch_exclusive};
+pub use listeners::{ListenerWait, Ready, descriptor_limit, unwatch, watch_exclusive};
 pub use mpm::{DirectiveCall, Mpm, Plan, Why};

@@ -32,13 +32,40 @@ pub fn unwatch(epoll: &impl AsRawFd, fd: RawFd) {
     unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) };
 }
 
+/// How many connections wait for `accept` at a listener; 0 where the system does not say.
+pub(crate) fn backlog(listener: RawFd) -> u32 {
+    let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
+    let level = libc::IPPROTO_TCP;
+    // SAFETY: `len` bytes of `info` are writable; a descriptor that is no listener answers an error.
+    let got = unsafe {
+        libc::getsockopt(listener, level, libc::TCP_INFO, info.as_mut_ptr().cast(), &raw mut len)
+    };
+    if got < 0 {
+        return 0;
+    }
+    // SAFETY: zero, then written to by the kernel; all bit patterns are valid.
+    let info = unsafe { info.assume_init() };
+    // For a listener the kernel puts the length of its queue here (tcp_get_info).
+    info.tcpi_unacked
+}
+
+/// How many descriptors this process may have; `u32::MAX` where the system does not say.
+pub fn descriptor_limit() -> u32 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the struct is writable.
+    let got = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    if got < 0 { u32::MAX } else { u32::try_from(limit.rlim_cur).unwrap_or(u32::MAX) }
+}
+
 /// What a thread waited for.
 #[derive(Debug)]
 pub enum Ready {
     /// Take this listener's connection with [`ListenerWait::accept`].
     Listener(Listener),
-    /// The stop descriptor is readable.
-    Stop,
+    /// The stop descriptor is readable. This listener may be, too: it is for
+    /// [`ListenerWait::finish`].
+    Stop(Option<Listener>),
 }
 
 /// One thread's wait for all listeners and a stop descriptor.
@@ -100,33 +127,36 @@ impl ListenerWait {
                 return Err(Error::last_os("epoll_wait"));
             }
             let ready = || events.iter().take(n as usize).map(|event| event.u64);
+            let first = ready().find(|data| *data != STOP);
+            let found = self.listeners.iter().find(|l| Some(u64::from(l.index)) == first).copied();
             if ready().any(|data| data == STOP) {
-                return Ok(Ready::Stop);
+                return Ok(Ready::Stop(found));
             }
-            let first = ready().next();
-            let found = self.listeners.iter().find(|l| Some(u64::from(l.index)) == first);
             if let Some(listener) = found {
-                return Ok(Ready::Listener(*listener));
+                return Ok(Ready::Listener(listener));
             }
         }
     }
 
     /// Waits no more. A connection that came last may have woken this thread alone, so it is taken:
-    /// nobody else would see it before the next one comes.
+    /// nobody else would see it before the next one comes. `ready` is what [`Ready::Stop`] told.
     ///
-    /// # Errors
-    /// `E_SYS`: a listener is broken.
-    pub fn finish(self) -> Result<Vec<crate::Accepted>, Error> {
+    /// There is one such connection at most, on the listener whose event came first: the kernel takes
+    /// a sleeper off its queue as it wakes it (Linux 5.7), so what comes after that wakes somebody
+    /// else, or is seen by whoever looks next. That is as well, for a thread serves one connection at
+    /// a time: a second would wait until the first has ended.
+    pub fn finish(self, ready: Option<Listener>) -> Option<crate::Accepted> {
         let Self { child, epoll, listeners, .. } = self;
         // From here on connections wake others.
         drop(epoll);
-        let mut last = Vec::new();
-        for listener in &listeners {
-            if let Readiness::Accepted(accepted) = child.accept(listener.index, true)? {
-                last.push(accepted);
+        // Another's connection will do where somebody was faster. Where descriptors ran out or a
+        // listener is broken nothing can be taken.
+        ready.into_iter().chain(listeners).find_map(|listener| {
+            match child.accept(listener.index, true) {
+                Ok(Readiness::Accepted(accepted)) => Some(accepted),
+                Ok(Readiness::Nothing | Readiness::PauseUntil(_)) | Err(_) => None,
             }
-        }
-        Ok(last)
+        })
     }
 
     /// How long to wait; ends a pause that is over.

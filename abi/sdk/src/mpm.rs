@@ -78,9 +78,9 @@ pub struct Plan {
     pub max_children: u32,
     /// Threads of a process that serve connections.
     pub threads_per_child: u32,
-    /// The parent hears of a child whose idle count falls below this.
+    /// The parent hears when fewer threads than this are idle in all accepting children together.
     pub idle_low: u32,
-    /// The parent hears of a child whose idle count rises above this.
+    /// The parent hears when more threads than this are.
     pub idle_high: u32,
 }
 

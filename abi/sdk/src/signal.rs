@@ -41,12 +41,14 @@ impl AsFd for StopSignal {
     }
 }
 
-/// Waits until `fd` is readable.
+/// Whether `fd` is readable now.
 ///
 /// # Errors
-/// `E_SYS`: waiting is impossible.
-pub fn wait_readable(fd: BorrowedFd<'_>) -> Result<(), Error> {
-    wait_any(&mut [watch(fd)])
+/// `E_SYS`: it cannot be looked at.
+pub fn is_readable(fd: BorrowedFd<'_>) -> Result<bool, Error> {
+    let mut fds = [watch(fd)];
+    wait_any(&mut fds, 0)?;
+    Ok(fds[0].revents != 0)
 }
 
 /// Waits until one of the two is readable; `true` if the first is.
@@ -55,7 +57,7 @@ pub fn wait_readable(fd: BorrowedFd<'_>) -> Result<(), Error> {
 /// `E_SYS`: waiting is impossible.
 pub fn wait_either(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> Result<bool, Error> {
     let mut fds = [watch(first), watch(second)];
-    wait_any(&mut fds)?;
+    wait_any(&mut fds, -1)?;
     Ok(fds[0].revents != 0)
 }
 
@@ -63,11 +65,11 @@ fn watch(fd: BorrowedFd<'_>) -> libc::pollfd {
     libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }
 }
 
-fn wait_any(fds: &mut [libc::pollfd]) -> Result<(), Error> {
+fn wait_any(fds: &mut [libc::pollfd], timeout_ms: libc::c_int) -> Result<(), Error> {
     let len = fds.len() as libc::nfds_t;
     loop {
         // SAFETY: `len` elements, as said.
-        if unsafe { libc::poll(fds.as_mut_ptr(), len, -1) } >= 0 {
+        if unsafe { libc::poll(fds.as_mut_ptr(), len, timeout_ms) } >= 0 {
             return Ok(());
         }
         if std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {

@@ -42,7 +42,11 @@ impl Reader<'_> {
         {
             let section = &section.name.text;
             let sentence = format!("{} not allowed in <{section}> context", row.name);
-            return self.error(&name.place, sentence);
+            self.error(&name.place, sentence);
+            // A section that is not closed swallows the rest: where a server is can still be found.
+            if act != Act::ServerRoot {
+                return;
+            }
         }
         let subject =
             Subject { name: row.name, help: row.help, server_root: &self.tree.server_root };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::error::Problem;
 use super::lexer::Word;
 use super::source::Place;
+use super::tree::Tree;
 use super::value::Value;
 
 /// One use of a directive, as its setter sees it.
@@ -23,6 +24,8 @@ pub struct Call<'a> {
     pub server_root: &'a Path,
     /// Where the directive's name stands.
     pub place: &'a Place,
+    /// The configuration as written.
+    pub(super) tree: &'a Tree,
 }
 
 impl Call<'_> {
@@ -92,6 +95,11 @@ impl Call<'_> {
             Value::Enum(index) => Ok(index),
             _ => Err(self.mismatch()),
         }
+    }
+
+    /// Symbols of the modules that `LoadModule` lines load from files, or ought to.
+    pub fn modules(&self) -> impl Iterator<Item = &str> {
+        self.tree.loaded().chain(self.tree.missing.iter().map(String::as_str))
     }
 
     /// A word as a path, taken from ServerRoot if it is relative.

@@ -23,6 +23,9 @@ pub(super) const AFTER_SECTION: &str = "GB0105";
 /// Code: an old directive is used.
 pub(super) const DEPRECATED: &str = "GB0106";
 
+/// Code: nothing is logged under the name of a module.
+pub(super) const SILENT: &str = "GB0107";
+
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -63,6 +66,11 @@ impl Problem {
     /// A note.
     pub fn note(place: &Place, code: &'static str, sentence: impl Into<String>) -> Self {
         Self::new(Severity::Note, code, place, sentence)
+    }
+
+    /// A note that nothing is logged under the name of a module, which stands at `place`.
+    pub fn silent(place: &Place, module: &str) -> Self {
+        Self::note(place, SILENT, format!("nothing is logged here under the name {module}"))
     }
 
     fn new(

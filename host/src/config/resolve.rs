@@ -200,6 +200,7 @@ impl<'a> Resolver<'a> {
             words: &words,
             server_root: &self.tree.server_root,
             place: &node.name.place,
+            tree: self.tree,
         };
         let section = section.and_then(|index| self.sections.get_mut(index));
         let settings = section.map_or(&mut self.server, |section| &mut section.settings);
@@ -251,15 +252,21 @@ impl<'a> Resolver<'a> {
     /// The problem of an unknown directive, unless it follows from that of a `LoadModule`.
     fn unknown(&self, name: &Word) -> Option<Problem> {
         let missing = &self.tree.missing;
-        let mut mpms = suggest::mpms_with(&name.text).iter();
-        if mpms.any(|mpm| missing.iter().any(|symbol| symbol == mpm)) {
+        let mpms = suggest::mpms_with(&name.text);
+        let is_known = |symbol: &String| mpms.contains(&symbol.as_str());
+        // One that nobody knows may be a slip of any.
+        let is_a_slip = |symbol: &String| {
+            symbol.starts_with("mpm_") && !suggest::mpms().any(|known| known == symbol)
+        };
+        if !mpms.is_empty() && missing.iter().any(|symbol| is_known(symbol) || is_a_slip(symbol)) {
             return None;
         }
         let known = self.known.values().filter_map(|known| match known {
             Known::Server(row) => Some(row.name),
             Known::Module(row) => (!row.hidden).then_some(row.name.as_str()),
         });
-        Some(unknown::directive(name, known))
+        let loaded: Vec<&str> = self.tree.loaded().collect();
+        Some(unknown::directive(name, known, &loaded, missing))
     }
 }
 

@@ -2,9 +2,12 @@
 
 /// Directives that MPMs define, and which of them do. Who sees one of these refused has most
 /// likely loaded another MPM, or none.
-const MPM_DIRECTIVES: [(&str, &[&str]); 10] = [
+const MPM_DIRECTIVES: [(&str, &[&str]); 14] = [
     ("AsyncRequestWorkerFactor", &[EVENT]),
+    ("MaxClients", &[EVENT, WORKER, PREFORK]),
+    ("MaxConnectionsPerChild", &[EVENT, WORKER, PREFORK]),
     ("MaxRequestWorkers", &[EVENT, WORKER, PREFORK]),
+    ("MaxRequestsPerChild", &[EVENT, WORKER, PREFORK]),
     ("MaxSpareServers", &[PREFORK]),
     ("MaxSpareThreads", &[EVENT, WORKER]),
     ("MinSpareServers", &[PREFORK]),
@@ -12,6 +15,7 @@ const MPM_DIRECTIVES: [(&str, &[&str]); 10] = [
     ("ServerLimit", &[EVENT, WORKER, PREFORK]),
     ("StartServers", &[EVENT, WORKER, PREFORK]),
     ("ThreadLimit", &[EVENT, WORKER]),
+    ("ThreadStackSize", &[EVENT, WORKER]),
     ("ThreadsPerChild", &[EVENT, WORKER]),
 ];
 
@@ -26,6 +30,11 @@ const DISTANCE_MAX: usize = 2;
 pub(super) fn mpms_with(name: &str) -> &'static [&'static str] {
     let known = MPM_DIRECTIVES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     known.map_or(&[], |(_, mpms)| mpms)
+}
+
+/// The MPMs that httpd has.
+pub(super) fn mpms() -> impl Iterator<Item = &'static str> {
+    [EVENT, WORKER, PREFORK].into_iter()
 }
 
 /// The names of all directives that MPMs are known to define.

@@ -53,6 +53,11 @@ impl Tree {
         self.modules.iter().flat_map(|module| &module.rows)
     }
 
+    /// Symbols of the modules that were loaded from files, in load order.
+    pub fn loaded(&self) -> impl Iterator<Item = &str> {
+        self.modules.iter().map(|module| module.symbol.as_str())
+    }
+
     /// What was found wrong so far. [`resolve`](super::resolve()) passes it on with its own.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -68,15 +73,13 @@ impl Tree {
         &self.server_root
     }
 
-    /// Words of the last `name` outside every section: enough to find the PID file of a running
-    /// server in a configuration that is otherwise broken.
+    /// Words of the last `name` outside every section, or else of the last one anywhere, since a section
+    /// that is not closed swallows the rest: enough to find the PID file of a running server in a
+    /// configuration that is otherwise broken.
     pub fn last(&self, name: &str) -> Option<Vec<Word>> {
-        let mut nodes = self.nodes.iter().rev();
-        let node = nodes.find(|node| {
-            let is_directive = !node.is_section && node.parent.is_none();
-            is_directive && node.name.text.eq_ignore_ascii_case(name)
-        });
-        node.map(Node::words)
+        let is_it = |node: &&Node| !node.is_section && node.name.text.eq_ignore_ascii_case(name);
+        let found = || self.nodes.iter().rev().filter(is_it);
+        found().find(|node| node.parent.is_none()).or(found().next()).map(Node::words)
     }
 }
 

@@ -1,16 +1,17 @@
 //! Driving a connection on a thread of its own: the loop of prefork and worker.
 //!
-//! Most of its life such a connection waits for a request. That wait is one `recv` with a time
-//! limit, made here and not inside hyper: it gives readiness and data in one system call. Everything
-//! else waits in `poll(2)`, which also sees wakes and the stop descriptor.
+//! Most of its life such a connection waits for the first byte of a request. That wait is one `recv`
+//! with a time limit, made here and not inside hyper: it gives readiness and data in one system call,
+//! and a child that leaves ends it from outside. Everything else, the rest of a head that has begun
+//! included, waits in `poll(2)`, which also sees wakes and the stop descriptor, and is never ended.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use super::awake::Awake;
-use super::{Conn, Events, NEVER, Outcome, Phase, State, Status};
-use crate::sys::signals::{self, Interruptible};
+use super::{Conn, Events, FRESH_GRACE, NEVER, Outcome, State, Status};
+use crate::sys::signals::{self, Interruptible, Wait};
 use crate::sys::socket::Mode;
 use crate::sys::{clock, socket};
 
@@ -33,13 +34,18 @@ impl Conn {
         let mut buf = [0; READ_LEN];
         let mut seen = 0;
         loop {
+            if signals::take_interrupted() {
+                (self.env.attend)();
+            }
             let events = Events { bits: seen | mpm_abi::EV_MAY_BLOCK };
             let outcome = self.poll(events, clock::now_ns());
             seen = match outcome.status {
                 Status::Done => return Ok(()),
+                _ if signals::is_stopping() => return Ok(()),
                 Status::Yield | Status::NeedsBlocking => 0,
-                Status::Pending if signals::is_stopping() => return Ok(()),
-                Status::Pending if self.mode == Mode::Blocking && waits_for_a_request(&outcome) => {
+                Status::Pending
+                    if self.mode == Mode::Blocking && self.awaits_first_byte(&outcome) =>
+                {
                     self.wait_in_recv(&outcome, &mut limit, &mut buf)?
                 }
                 Status::Pending => self.wait_in_poll(&outcome, &mut stop)?,
@@ -47,21 +53,27 @@ impl Conn {
         }
     }
 
-    /// Waits for bytes and takes them at once.
+    /// Waits for the first bytes of a request and takes them at once.
     fn wait_in_recv(
         &mut self,
         wait: &Outcome,
         limit: &mut Option<Duration>,
         buf: &mut [u8; READ_LEN],
     ) -> io::Result<u32> {
-        let left = left(wait.deadline_ns);
+        let mut left = left(wait.deadline_ns);
         if left.is_zero() {
             return Ok(mpm_abi::EV_TIMED_OUT);
         }
+        let is_fresh = self.is_fresh();
+        let kind = if is_fresh { Wait::FirstRequest } else { Wait::NextRequest };
+        if is_fresh {
+            // Not ended by an order to leave, so it is to be looked at now and then.
+            left = left.min(FRESH_GRACE);
+        }
         self.limit_recv(left, limit)?;
-        let interruptible = Interruptible::new(self.fd());
+        let interruptible = Interruptible::new(self.fd(), kind);
         // From here on a stop ends the wait; one that came before is seen here.
-        if signals::is_stopping() || signals::is_leaving() {
+        if signals::is_stopping() || (signals::is_leaving() && !is_fresh) {
             return Ok(mpm_abi::EV_READABLE);
         }
         let result = socket::recv_waiting(self.fd(), buf);
@@ -74,11 +86,10 @@ impl Conn {
                 Ok(if n == buf.len() { mpm_abi::EV_READABLE } else { 0 })
             }
             Err(error) => match error.kind() {
+                // Whether its time is over the next poll finds out.
+                io::ErrorKind::WouldBlock if is_fresh => Ok(0),
                 io::ErrorKind::WouldBlock => Ok(mpm_abi::EV_TIMED_OUT),
-                io::ErrorKind::Interrupted => {
-                    (self.env.attend)();
-                    Ok(0)
-                }
+                io::ErrorKind::Interrupted => Ok(0),
                 // The error is the socket's: reading again tells hyper.
                 _ => Ok(mpm_abi::EV_HANGUP),
             },
@@ -159,11 +170,6 @@ impl Conn {
         (self.env.attend)();
         socket::is_readable(stop)
     }
-}
-
-/// Whether the wait is for the first bytes of a request, or for more of its head.
-fn waits_for_a_request(outcome: &Outcome) -> bool {
-    outcome.read && !outcome.write && matches!(outcome.phase, Phase::Idle | Phase::Reading)
 }
 
 fn left(deadline_ns: u64) -> Duration {

@@ -51,7 +51,8 @@ pub struct Env {
     pub settings: Settings,
     /// Asks the MPM to poll the connection with this token.
     pub wake: Box<dyn Fn(u64) + Send + Sync>,
-    /// Does what the parent wants of the host, not of the MPM; called when a wait was interrupted.
+    /// Does what the parent wants of the host, not of the MPM; called by a thread that drives a
+    /// connection, when it was interrupted.
     pub attend: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -86,6 +87,10 @@ impl Default for Settings {
         }
     }
 }
+
+/// How long a connection that has just been made is waited for when the others that wait for a request
+/// are closed: its client may have been told to come here a moment before.
+const FRESH_GRACE: Duration = Duration::from_secs(1);
 
 /// Longest lingering close (httpd's MAX_SECS_TO_LINGER).
 const LINGER_MAX: Duration = Duration::from_secs(30);
@@ -319,7 +324,27 @@ impl Conn {
         if events.has(mpm_abi::EV_STOPPING) || signals::is_draining() {
             self.notify_stop();
         }
-        let outcome = match &mut self.state {
+        let outcome = self.step(events, now_ns);
+        if !(signals::is_leaving() && self.awaits_first_byte(&outcome)) {
+            return outcome;
+        }
+        let grace_ns = after(self.since_ns, FRESH_GRACE);
+        if self.is_fresh() && now_ns < grace_ns {
+            return Outcome { deadline_ns: outcome.deadline_ns.min(grace_ns), ..outcome };
+        }
+        // The next request may be there before the event that tells of it.
+        if socket::is_readable(self.fd()) {
+            let events = Events { bits: events.bits | mpm_abi::EV_READABLE };
+            let outcome = self.step(events, now_ns);
+            if !self.awaits_first_byte(&outcome) {
+                return outcome;
+            }
+        }
+        self.done()
+    }
+
+    fn step(&mut self, events: Events, now_ns: u64) -> Outcome {
+        match &mut self.state {
             State::Asleep => self.poll_asleep(events, now_ns),
             State::Awake(_) => self.poll_awake(events, now_ns),
             State::Linger { silent_until_ns } => {
@@ -327,24 +352,21 @@ impl Conn {
                 self.poll_linger(now_ns, silent_until_ns)
             }
             State::Done => Outcome::DONE,
-        };
-        if signals::is_leaving() && self.waits_for_a_request(&outcome) {
-            return self.done();
         }
-        outcome
     }
 
-    /// Whether nothing of the next request has come.
-    fn waits_for_a_request(&self, outcome: &Outcome) -> bool {
+    /// Whether nothing of a first request has come.
+    fn is_fresh(&self) -> bool {
+        self.requests == 0 && matches!(self.state, State::Asleep)
+    }
+
+    /// Whether a request is waited for of which nothing has come.
+    fn awaits_first_byte(&self, outcome: &Outcome) -> bool {
         let is_idle = matches!(self.state, State::Asleep) || outcome.phase == Phase::Idle;
         is_idle && outcome.status == Status::Pending
     }
 
-    fn poll_asleep(&mut self, mut events: Events, now_ns: u64) -> Outcome {
-        // The request may be there before the event that tells of it.
-        if signals::is_leaving() && socket::is_readable(self.fd()) {
-            events.bits |= mpm_abi::EV_READABLE;
-        }
+    fn poll_asleep(&mut self, events: Events, now_ns: u64) -> Outcome {
         if events.bits & (mpm_abi::EV_READABLE | mpm_abi::EV_HANGUP) != 0 {
             let awake = Awake::new(self, &[], now_ns);
             self.state = State::Awake(Box::new(awake));
@@ -355,6 +377,11 @@ impl Conn {
             return self.done();
         }
         Outcome::wait_to_read(self.asleep_phase(), deadline)
+    }
+
+    /// Whether it holds nothing but its descriptor: between requests, or before the first.
+    pub fn is_asleep(&self) -> bool {
+        matches!(self.state, State::Asleep)
     }
 
     fn asleep_phase(&self) -> Phase {

@@ -35,7 +35,8 @@ impl Flag {
     }
 }
 
-/// Bytes written in one poll of a thread that may not block, before others get their turn.
+/// Bytes written in one poll before others get their turn, or what interrupts a thread is looked at. A
+/// thread that only may block has no others.
 const WRITE_BUDGET: usize = 1 << 20;
 
 #[derive(Debug)]
@@ -148,7 +149,8 @@ impl Shared {
             self.hangup.set(true);
         }
         let blocks = events.has(mpm_abi::EV_MAY_BLOCK);
-        self.budget.store(if blocks { usize::MAX } else { WRITE_BUDGET }, Ordering::Relaxed);
+        let is_free = blocks && !self.driven;
+        self.budget.store(if is_free { usize::MAX } else { WRITE_BUDGET }, Ordering::Relaxed);
         self.read_blocked.set(false);
         self.write_blocked.set(false);
         self.stopping.set(stopping);

@@ -37,7 +37,7 @@ pub(super) struct Ask<'a> {
 /// Why a path is not answered with a file.
 #[derive(Debug)]
 enum Refusal {
-    /// `Require all denied`.
+    /// `Require all denied`, or a name that is never served.
     Denied,
     /// There is none that could be had.
     Missing(Missing),
@@ -169,7 +169,7 @@ impl Site {
 
     fn allowed(&self, root: &CStr, url: &[u8]) -> Result<Arc<Rules>, Refusal> {
         let rules = self.sections.rules(&joined(root, url), url);
-        if rules.granted { Ok(rules) } else { Err(Refusal::Denied) }
+        if rules.granted && !is_ht(url) { Ok(rules) } else { Err(Refusal::Denied) }
     }
 
     fn find_allowed(
@@ -272,6 +272,14 @@ fn refused(
         }
     }
     Ok(page::error(StatusCode::FORBIDDEN))
+}
+
+/// Whether a path has a name in it that begins with `.ht`: settings and passwords of httpd, which its
+/// stock configuration denies by `<Files ".ht*">`. Nothing opens them here.
+fn is_ht(url: &[u8]) -> bool {
+    let begins =
+        |name: &[u8]| name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b".ht"));
+    url.split(|&byte| byte == b'/').any(begins)
 }
 
 fn joined(root: &CStr, url: &[u8]) -> Vec<u8> {

@@ -82,7 +82,7 @@ impl Record {
                 protocol: protocol(self.version),
                 status: self.status,
                 bytes: self.bytes,
-                server_name: &self.site.server_name,
+                server_name: &self.site.log_name,
                 keep_alives: self.client.keep_alives,
                 fields,
             });
@@ -124,7 +124,7 @@ pub(super) fn log_unreadable(site: &Site, client: Client, status: u16) {
             protocol: "",
             status,
             bytes: 0,
-            server_name: &site.server_name,
+            server_name: &site.log_name,
             keep_alives: client.keep_alives,
             fields: &[],
         });

@@ -48,6 +48,8 @@ impl Default for Limits {
 pub struct SiteParts {
     /// Name for redirects when a request names no host, with its port if that is not 80.
     pub server_name: String,
+    /// The same without a port, for logs.
+    pub log_name: String,
     /// DocumentRoot, absolute. Without one every file is missing.
     pub document_root: Option<std::path::PathBuf>,
     /// Settings outside sections, and the sections.
@@ -64,6 +66,7 @@ pub struct SiteParts {
 #[derive(Debug)]
 pub struct Site {
     pub(super) server_name: String,
+    pub(super) log_name: String,
     pub(super) access_logs: Vec<AccessLog>,
     pub(super) root: Option<CString>,
     pub(super) sections: Sections,
@@ -97,6 +100,7 @@ impl Site {
         let root = parts.document_root.as_deref().and_then(root_path);
         Self {
             server_name: parts.server_name,
+            log_name: parts.log_name,
             access_logs: parts.access_logs,
             root,
             sections: Sections::new(parts.outside, parts.sections),

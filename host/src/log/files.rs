@@ -3,7 +3,10 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use crate::sys::files;
 
@@ -12,7 +15,12 @@ use crate::sys::files;
 /// # Errors
 /// What `open` answers.
 pub fn open(path: &Path) -> io::Result<OwnedFd> {
-    Ok(std::fs::OpenOptions::new().append(true).create(true).open(path)?.into())
+    let mut options = std::fs::OpenOptions::new();
+    // A FIFO without a reader is an error, not a wait. Writing may wait.
+    let file = options.append(true).create(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let flags = OFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GETFL)?);
+    fcntl(&file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
+    Ok(file.into())
 }
 
 /// Every log of a generation, numbered; the same in the parent and in its children.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::access::{COMBINED, COMMON, Format};
 use super::error::LevelFilter;
 use super::level::Level;
-use crate::config::{Args, Call, Contexts, Fault, Part, Row, Settings};
+use crate::config::{self, Args, Call, Contexts, Fault, Part, Place, Row, Settings};
 
 /// Log settings as written.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,8 @@ pub struct LogSettings {
     pub error_log: Option<PathBuf>,
     /// LogLevel.
     pub level: Option<LevelFilter>,
+    /// Modules in LogLevel that nothing is logged under, with their places.
+    pub silent: Vec<(String, Place)>,
     /// CustomLog: file and format.
     pub custom_logs: Vec<(PathBuf, Format)>,
     /// LogFormat: nickname and format.
@@ -28,6 +30,7 @@ impl Part for LogSettings {
         if inner.level.is_some() {
             self.level.clone_from(&inner.level);
         }
+        self.silent.extend(inner.silent.iter().cloned());
         self.custom_logs.extend(inner.custom_logs.iter().cloned());
         self.formats.extend(inner.formats.iter().cloned());
     }
@@ -90,8 +93,41 @@ fn refuse_pipe(path: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The parts of the server that log, by the names they log under.
+const PARTS: [&str; 8] = ["config", "conn", "handlers", "http", "log", "modules", "server", "sys"];
+
+/// Modules of httpd that are built in, or another MPM than the one that is loaded.
+const OF_HTTPD: [&str; 10] = [
+    "authz_core",
+    "core",
+    "dir",
+    "log_config",
+    "mime",
+    "mpm_event",
+    "mpm_prefork",
+    "mpm_worker",
+    "so",
+    "unixd",
+];
+
+/// Whether something is logged under this name.
+fn is_logged(module: &str, call: &Call<'_>) -> Result<bool, String> {
+    let loaded: Vec<&str> =
+        call.modules().map(|symbol| symbol.strip_suffix("_module").unwrap_or(symbol)).collect();
+    if PARTS.contains(&module) || loaded.contains(&module) {
+        return Ok(true);
+    }
+    // Files made for httpd, and for all MPMs, name such.
+    if OF_HTTPD.contains(&module) || config::is_httpd_module(module) {
+        return Ok(false);
+    }
+    let known = [PARTS.as_slice(), &loaded].concat().join(", ");
+    Err(format!("there is no module '{module}' that logs: there are {known}"))
+}
+
 fn log_level(settings: &mut Settings, call: &Call<'_>) -> Result<(), Fault> {
     let mut filter = settings.of::<LogSettings>().level.unwrap_or_default();
+    let mut silent = Vec::new();
     for (index, word) in call.words.iter().enumerate() {
         let (module, level) = match word.text.split_once(':') {
             Some((module, level)) => (Some(module), level),
@@ -104,13 +140,20 @@ fn log_level(settings: &mut Settings, call: &Call<'_>) -> Result<(), Fault> {
         match module {
             Some(module) => {
                 let module = module.strip_suffix("_module").unwrap_or(module).to_owned();
+                let is_logged =
+                    is_logged(&module, call).map_err(|text| Fault::new(text).at(index))?;
+                if !is_logged {
+                    silent.push((module.clone(), word.place.clone()));
+                }
                 filter.modules.retain(|(known, _)| *known != module);
                 filter.modules.push((module, level));
             }
             None => filter.all = level,
         }
     }
-    settings.of_mut::<LogSettings>().level = Some(filter);
+    let log = settings.of_mut::<LogSettings>();
+    log.level = Some(filter);
+    log.silent.extend(silent);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::Uid;
 
@@ -163,24 +163,40 @@ impl FileFault {
     }
 
     fn missing(directory: &Path, path: &Path, symbol: &str) -> Self {
-        let mut beside: Vec<String> = fs::read_dir(directory)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| name.starts_with("mod_mpm_") && name.ends_with(".so"))
-            .collect();
-        beside.sort_unstable();
-        let wanted = path.file_name().unwrap_or_default().to_string_lossy();
-        let usual = format!("mod_{}.so", symbol.strip_suffix("_module").unwrap_or(symbol));
-        let meant = beside
-            .iter()
-            .map(|name| (edits(name, &wanted), name))
-            .filter(|(edits, name)| *edits <= SLIP_MAX || **name == usual)
-            .min()
-            .map(|(_, name)| name.clone());
+        let beside = modules_in(directory);
+        let meant = meant(&beside, path, symbol);
         Self::Missing { beside, meant }
     }
+}
+
+/// The fault of a file that is at none of `paths`.
+pub(super) fn nowhere(symbol: &str, paths: &[PathBuf]) -> FileFault {
+    let directories: Vec<PathBuf> =
+        paths.iter().filter_map(|path| path.parent().map(Path::to_owned)).collect();
+    let mut held: Vec<String> = directories.iter().flat_map(|dir| modules_in(dir)).collect();
+    held.sort_unstable();
+    held.dedup();
+    let meant = paths.first().and_then(|path| meant(&held, path, symbol));
+    FileFault::Nowhere { directories, held, meant }
+}
+
+/// File names of the MPMs in a directory.
+fn modules_in(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> =
+        names.filter(|name| name.starts_with("mod_mpm_") && name.ends_with(".so")).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Which of the files there are may have been meant by `path`.
+fn meant(there: &[String], path: &Path, symbol: &str) -> Option<String> {
+    let wanted = path.file_name().unwrap_or_default().to_string_lossy();
+    let usual = format!("mod_{}.so", symbol.strip_suffix("_module").unwrap_or(symbol));
+    let near = there.iter().map(|name| (edits(name, &wanted), name));
+    let near = near.filter(|(edits, name)| *edits <= SLIP_MAX || **name == usual);
+    near.min().map(|(_, name)| name.clone())
 }
 
 /// Letters to insert, delete or replace to make one name of the other.

@@ -44,7 +44,7 @@ pub mod mpm;
 mod tests;
 mod validate;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use contract::HostOffer;
 pub use plugin::{ArgKind, Plugin, PluginDirective};
@@ -62,6 +62,12 @@ use file::ModuleFile;
 /// The first reason found not to use the file, as one line for the administrator.
 pub fn load(symbol: &str, path: &Path, offer: HostOffer) -> Result<Plugin, Refusal> {
     pass_gates(symbol, path, offer).map_err(|reason| Refusal::new(symbol, path, reason))
+}
+
+/// The refusal of a relative path, `file`, that leads to nothing from wherever it may begin: `paths`
+/// are all those that were tried.
+pub fn nowhere(symbol: &str, file: &str, paths: &[PathBuf]) -> Refusal {
+    Refusal::new(symbol, Path::new(file), file::nowhere(symbol, paths).into())
 }
 
 fn pass_gates(symbol: &str, path: &Path, offer: HostOffer) -> Result<Plugin, Reason> {

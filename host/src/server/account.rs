@@ -71,12 +71,17 @@ pub(super) fn check(accounts: &Accounts, settings: &ServerSettings) -> Result<()
     Ok(())
 }
 
-struct FoundUser {
+/// A user, and the group that is its own.
+pub(super) struct FoundUser {
     named: Named,
     primary: Option<u32>,
 }
 
-fn find_user(name: &str) -> Result<FoundUser, String> {
+/// Finds a user by its name, or `#` and its number.
+///
+/// # Errors
+/// A sentence for the administrator.
+pub(super) fn find_user(name: &str) -> Result<FoundUser, String> {
     if let Some(id) = number(name) {
         let known = User::from_uid(Uid::from_raw(id)).ok().flatten();
         let primary = known.as_ref().map(|user| user.gid.as_raw());
@@ -88,17 +93,21 @@ fn find_user(name: &str) -> Result<FoundUser, String> {
             named: Named { name: user.name, id: user.uid.as_raw() },
             primary: Some(user.gid.as_raw()),
         }),
-        _ => Err(format!("AH00543: gearbox: bad user name {name}")),
+        _ => Err(format!("AH00543: bad user name {name}")),
     }
 }
 
-fn find_group(name: &str) -> Result<Named, String> {
+/// Finds a group likewise.
+///
+/// # Errors
+/// A sentence for the administrator.
+pub(super) fn find_group(name: &str) -> Result<Named, String> {
     if let Some(id) = number(name) {
         return Ok(group_of(id));
     }
     match Group::from_name(name) {
         Ok(Some(group)) => Ok(Named { name: group.name, id: group.gid.as_raw() }),
-        _ => Err(format!("AH00544: gearbox: bad group name {name}")),
+        _ => Err(format!("AH00544: bad group name {name}")),
     }
 }
 

@@ -1,12 +1,16 @@
-//! The control channel between the parent and one child: a socket pair that keeps messages whole.
+//! The control channel between the parent and one child: orders, with the descriptors of logs, over a
+//! socket pair that keeps messages whole; notices over a pipe, a byte each.
 //!
-//! The parent trusts nothing it reads here: a message is one of a few words, and says only what the
-//! child may say of itself.
+//! The parent trusts nothing it reads: a notice is one of a few words, and says only what the child may
+//! say of itself. A pipe carries no descriptors. Over a socket a child could send one whose last `close`
+//! takes as long as it likes (SO_LINGER), and the parent must never wait.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::fcntl::OFlag;
+use nix::sys::socket::{AddressFamily, Shutdown, SockFlag, SockType, shutdown, socketpair};
+use nix::unistd::pipe2;
 
 use crate::sys::socket;
 
@@ -56,22 +60,33 @@ pub(super) enum Read<T> {
     Closed,
 }
 
-/// One end of a channel.
+/// The parent's end of a channel.
 #[derive(Debug)]
-pub(super) struct Channel(OwnedFd);
-
-/// The parent's and the child's end.
-pub(super) fn pair() -> io::Result<(Channel, Channel)> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let (parent, child) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-    Ok((Channel(parent), Channel(child)))
+pub(super) struct ParentEnd {
+    orders: OwnedFd,
+    notices: OwnedFd,
 }
 
-impl From<OwnedFd> for Channel {
-    /// The parent's end, which an earlier image made.
-    fn from(fd: OwnedFd) -> Self {
-        Self(fd)
-    }
+/// The child's end of a channel.
+#[derive(Debug)]
+pub(super) struct ChildEnd {
+    orders: OwnedFd,
+    notices: OwnedFd,
+}
+
+/// The parent's and the child's end.
+pub(super) fn pair() -> io::Result<(ParentEnd, ChildEnd)> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let (parent, child) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+    // Nobody reads here, so nothing may be left here either.
+    shutdown(raw(&parent), Shutdown::Read)?;
+    let (read, write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    let parent = ParentEnd { orders: parent, notices: read };
+    Ok((parent, ChildEnd { orders: child, notices: write }))
+}
+
+fn raw(fd: &OwnedFd) -> RawFd {
+    fd.as_raw_fd()
 }
 
 const LEN: usize = 9;
@@ -82,18 +97,74 @@ const LEAVE: u8 = 3;
 const REOPEN: u8 = 4;
 const REOPENED: u8 = 5;
 
-impl Channel {
+impl ParentEnd {
+    /// An end that an earlier image made.
+    pub(super) fn new(orders: OwnedFd, notices: OwnedFd) -> Self {
+        Self { orders, notices }
+    }
+
+    /// Its descriptors, for the next image: for orders and for notices.
+    pub(super) fn descriptors(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
+        (self.orders.as_fd(), self.notices.as_fd())
+    }
+
     fn send(&self, kind: u8, number: u64, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let mut message = [kind; LEN];
         for (to, from) in message.iter_mut().skip(1).zip(number.to_ne_bytes()) {
             *to = from;
         }
-        socket::send_with_fd(self.0.as_fd(), &message, fd)
+        socket::send_with_fd(self.orders.as_fd(), &message, fd)
     }
 
+    /// Tells the child.
+    pub(super) fn order(&self, order: Order) -> io::Result<()> {
+        match order {
+            Order::Stop => self.send(STOP, 0, None),
+            Order::Drain(deadline) => self.send(DRAIN, deadline, None),
+            Order::Leave(deadline) => self.send(LEAVE, deadline, None),
+        }
+    }
+
+    /// Sends a log that was opened anew.
+    pub(super) fn reopen(&self, log: usize, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.send(REOPEN, log as u64, Some(fd))
+    }
+
+    /// That was the last of the logs.
+    pub(super) fn reopened(&self) -> io::Result<()> {
+        self.send(REOPENED, 0, None)
+    }
+
+    /// What the child says: at most one notice a call, so that one that floods its pipe does not keep
+    /// the parent from the others.
+    pub(super) fn next_notice(&self) -> Read<Notice> {
+        let mut kind = [0];
+        match nix::unistd::read(&self.notices, &mut kind) {
+            Ok(0) => Read::Closed,
+            Ok(_) => {
+                let known = [Notice::Ready, Notice::Stopping, Notice::Load, Notice::Reopened];
+                match known.into_iter().find(|notice| [*notice as u8] == kind) {
+                    Some(notice) => Read::Message(notice),
+                    None => Read::Nothing,
+                }
+            }
+            Err(nix::Error::EAGAIN | nix::Error::EINTR) => Read::Nothing,
+            Err(_) => Read::Closed,
+        }
+    }
+}
+
+impl AsFd for ParentEnd {
+    /// Readable while there are notices.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.notices.as_fd()
+    }
+}
+
+impl ChildEnd {
     fn receive(&self) -> Read<(u8, u64, Option<OwnedFd>)> {
         let mut message = [0; LEN];
-        match socket::recv_with_fd(self.0.as_fd(), &mut message) {
+        match socket::recv_with_fd(self.orders.as_fd(), &mut message) {
             Ok((LEN, fd)) => {
                 let [kind, number @ ..] = message;
                 Read::Message((kind, u64::from_ne_bytes(number), fd))
@@ -108,31 +179,7 @@ impl Channel {
         }
     }
 
-    /// Parent: tells the child.
-    pub(super) fn order(&self, order: Order) -> io::Result<()> {
-        match order {
-            Order::Stop => self.send(STOP, 0, None),
-            Order::Drain(deadline) => self.send(DRAIN, deadline, None),
-            Order::Leave(deadline) => self.send(LEAVE, deadline, None),
-        }
-    }
-
-    /// Parent: sends a log that was opened anew.
-    pub(super) fn reopen(&self, log: usize, fd: BorrowedFd<'_>) -> io::Result<()> {
-        self.send(REOPEN, log as u64, Some(fd))
-    }
-
-    /// Parent: that was the last of the logs.
-    pub(super) fn reopened(&self) -> io::Result<()> {
-        self.send(REOPENED, 0, None)
-    }
-
-    /// Child: whether the next message is the host's own affair.
-    pub(super) fn has_logs(&self) -> bool {
-        socket::peek(self.0.as_fd()).is_some_and(|kind| matches!(kind, REOPEN | REOPENED))
-    }
-
-    /// Child: what the parent wants. Unknown words of another version are skipped.
+    /// What the parent wants. Unknown words of another version are skipped.
     pub(super) fn next_told(&self) -> Read<Told> {
         loop {
             let order = match self.receive() {
@@ -152,41 +199,25 @@ impl Channel {
         }
     }
 
-    /// Child: tells the parent.
+    /// Tells the parent.
     pub(super) fn notify(&self, notice: Notice) {
-        // A full channel means that the parent has plenty to read, and it looks at the scoreboard
-        // then; a closed one is seen elsewhere.
-        let _ = self.send(notice as u8, 0, None);
-    }
-
-    /// Parent: what the child says.
-    pub(super) fn next_notice(&self) -> Read<Notice> {
-        match self.receive() {
-            Read::Message((kind, ..)) => {
-                let known = [Notice::Ready, Notice::Stopping, Notice::Load, Notice::Reopened];
-                match known.into_iter().find(|notice| *notice as u8 == kind) {
-                    Some(notice) => Read::Message(notice),
-                    None => Read::Nothing,
-                }
-            }
-            Read::Nothing => Read::Nothing,
-            Read::Closed => Read::Closed,
-        }
+        // A full pipe means that the parent has plenty to read, and it looks at the scoreboard then; a
+        // closed one is seen elsewhere.
+        let _ = nix::unistd::write(&self.notices, &[notice as u8]);
     }
 }
 
-impl AsFd for Channel {
+impl AsFd for ChildEnd {
+    /// Readable while there are orders.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.orders.as_fd()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nix::sys::socket::{MsgFlags, send};
     use std::io::{Read as _, Seek, Write};
-    use std::os::fd::AsRawFd;
 
     fn told(read: Read<Told>) -> String {
         format!("{read:?}")
@@ -228,22 +259,17 @@ mod tests {
     #[test]
     fn nonsense_of_a_child_is_nothing() {
         let (parent, child) = pair().unwrap();
-        child.send(77, 0, None).unwrap();
-        send(child.0.as_raw_fd(), b"x", MsgFlags::empty()).unwrap();
-        assert_eq!(parent.next_notice(), Read::Nothing);
+        nix::unistd::write(&child.notices, &[77]).unwrap();
         assert_eq!(parent.next_notice(), Read::Nothing);
         assert_eq!(parent.next_notice(), Read::Nothing);
     }
 
     #[test]
-    fn descriptors_of_a_child_are_closed() {
-        let (parent, child) = pair().unwrap();
-        let (read, write) = nix::unistd::pipe().unwrap();
-        child.send(77, 0, Some(write.as_fd())).unwrap();
-        drop(write);
-        assert_eq!(parent.next_notice(), Read::Nothing);
-        let end = nix::unistd::read(&read, &mut [0]).unwrap();
-        assert_eq!(end, 0, "nobody holds the other end");
+    fn a_child_cannot_send_descriptors() {
+        let (_parent, child) = pair().unwrap();
+        let (_read, write) = nix::unistd::pipe().unwrap();
+        let sent = socket::send_with_fd(child.orders.as_fd(), b"x", Some(write.as_fd()));
+        assert_eq!(sent.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 
     #[test]

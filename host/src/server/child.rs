@@ -1,31 +1,41 @@
 //! A child: what it is made of, what it reports, what it is told.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mpm_abi::{CHILD_FATAL, CHILD_INIT, Plan};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
-use super::channel::{self, Channel, Notice, Order, Read};
+use super::channel::{self, ChildEnd, Notice, Order, ParentEnd, Read};
 use super::listeners::Listener;
+use super::load::Bell;
 use super::supervisor::Birth;
 use crate::log::LogFiles;
 use crate::log_line;
 use crate::status::worker;
 use crate::status::{Board, Report};
 use crate::sys::process::Account;
-use crate::sys::{files, process, signals};
+use crate::sys::{files, process, signals, socket};
 
 /// What the host keeps in a child.
 #[derive(Debug)]
 pub(super) struct ChildSide {
     slot: u32,
-    channel: Channel,
-    /// Held while messages are read: one that was looked at is the one that is taken.
-    reading: Mutex<()>,
+    channel: ChildEnd,
+    /// Orders that were read by a thread that is not the MPM's to hear them; those in the channel are
+    /// later ones. Held while messages are read.
+    orders: Mutex<VecDeque<Told>>,
+    /// Readable while there are such orders.
+    ordered: OwnedFd,
+    /// Readable while one of the two is.
+    control: Epoll,
     /// The parent's end, where one process plays both parts (`-X`).
-    _parent: Option<Channel>,
+    _parent: Option<ParentEnd>,
     board: Arc<Board>,
     /// Requests are counted.
     extended: bool,
@@ -33,8 +43,11 @@ pub(super) struct ChildSide {
     plan: Plan,
     /// It takes no more connections, and its listeners are closed.
     stopped_accepting: AtomicBool,
-    /// Where the last report stood relative to the plan's marks.
-    stand: AtomicU8,
+    /// What the parent decides by, as last published: idle threads, and whether it accepts.
+    stand: AtomicU64,
+    bell: Bell,
+    /// Connections accepted.
+    taken: AtomicU64,
 }
 
 /// What a child is told.
@@ -50,16 +63,22 @@ pub(super) enum Told {
 
 impl ChildSide {
     /// Descriptor that is readable while [`ChildSide::told`] has something.
-    pub(super) fn control(&self) -> &Channel {
-        &self.channel
+    pub(super) fn control(&self) -> BorrowedFd<'_> {
+        self.control.0.as_fd()
     }
 
     /// The next thing the MPM is told. What is the host's own is done on the way.
     pub(super) fn told(&self) -> Told {
-        let _one_reader = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if signals::is_stopping() {
                 return Told::Stop;
+            }
+            if let Some(told) = orders.pop_front() {
+                if orders.is_empty() {
+                    socket::reset_signal(self.ordered.as_fd());
+                }
+                return told;
             }
             match self.channel.next_told() {
                 Read::Nothing => return Told::Nothing,
@@ -74,19 +93,21 @@ impl ChildSide {
         }
     }
 
-    /// Does what the parent wants of the host, and leaves what it wants of the MPM. Called by a thread
+    /// Does what the parent wants of the host, and keeps what it wants of the MPM. Called by a thread
     /// that drives a connection.
     pub(super) fn attend(&self, listeners: &[Listener]) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Read::Message(message) = self.channel.next_told() {
+            if let Some(told) = self.attend_to(message) {
+                orders.push_back(told);
+                socket::signal(self.ordered.as_fd());
+            }
+        }
+        drop(orders);
         let is_only_thread = self.plan.threads_per_child == 1;
         if signals::is_draining() && is_only_thread && !self.has_stopped_accepting() {
             // The MPM cannot say so before this connection ends.
             self.stop_accepting(listeners);
-        }
-        let _one_reader = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        while self.channel.has_logs() {
-            if let Read::Message(message) = self.channel.next_told() {
-                self.attend_to(message);
-            }
         }
     }
 
@@ -119,6 +140,8 @@ impl ChildSide {
     pub(super) fn stop_accepting(&self, listeners: &[Listener]) {
         // Before they lead elsewhere: whoever accepts looks at it first.
         self.stopped_accepting.store(true, Ordering::SeqCst);
+        // Nobody may have ordered it: a child that has had its share of connections stops by itself.
+        signals::set_draining();
         let Ok(null) = File::open("/dev/null") else { return };
         for listener in listeners {
             // One that stays open is closed with the process.
@@ -164,6 +187,16 @@ impl ChildSide {
         }
     }
 
+    /// A connection was accepted.
+    pub(super) fn count_connection(&self) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were.
+    pub(super) fn connections_taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
     pub(super) fn notify(&self, notice: Notice) {
         self.channel.notify(notice);
     }
@@ -171,13 +204,8 @@ impl ChildSide {
     /// Publishes numbers; the parent is woken only when that may matter to it.
     pub(super) fn report(&self, report: Report) {
         self.board.publish(self.slot, report);
-        let idle = match report.idle {
-            idle if idle < self.plan.idle_low => 0,
-            idle if idle > self.plan.idle_high => 2,
-            _ => 1,
-        };
-        let stand = idle << 1 | u8::from(report.accepting);
-        if self.stand.swap(stand, Ordering::Relaxed) != stand {
+        let stand = u64::from(report.idle) << 1 | u64::from(report.accepting);
+        if self.stand.swap(stand, Ordering::Relaxed) != stand && self.bell.ring() {
             self.notify(Notice::Load);
         }
     }
@@ -192,27 +220,47 @@ pub(super) struct Parts {
     pub(super) board: Arc<Board>,
     /// ExtendedStatus.
     pub(super) extended: bool,
+    /// What it rings when its numbers change.
+    pub(super) bell: Bell,
     /// What it writes to.
     pub(super) logs: Arc<LogFiles>,
     /// What the MPM planned.
     pub(super) plan: Plan,
+    /// See `MaxMemFree`.
+    pub(super) max_mem_free: Option<u64>,
+    /// See `CoreDumpDirectory`.
+    pub(super) core_dump_directory: Option<PathBuf>,
 }
 
 impl Parts {
-    fn side(&self, slot: u32, channel: Channel, parent: Option<Channel>) -> ChildSide {
+    fn side(
+        &self,
+        slot: u32,
+        channel: ChildEnd,
+        parent: Option<ParentEnd>,
+    ) -> io::Result<ChildSide> {
+        let ordered = socket::event_fd()?;
+        let control = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        for fd in [channel.as_fd(), ordered.as_fd()] {
+            control.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+        }
         self.board.arrive(slot, std::process::id());
-        ChildSide {
+        Ok(ChildSide {
             slot,
             channel,
-            reading: Mutex::default(),
+            orders: Mutex::default(),
+            ordered,
+            control,
             _parent: parent,
             board: Arc::clone(&self.board),
             extended: self.extended,
             logs: Arc::clone(&self.logs),
             plan: self.plan,
             stopped_accepting: AtomicBool::new(false),
-            stand: AtomicU8::new(u8::MAX),
-        }
+            stand: AtomicU64::new(u64::MAX),
+            bell: self.bell.clone(),
+            taken: AtomicU64::new(0),
+        })
     }
 
     /// Turns a freshly forked process into a child. The error is its exit code.
@@ -222,9 +270,11 @@ impl Parts {
             .map_err(|error| failed("signals", &error, CHILD_INIT))?;
         after_fork();
         self.drop_privileges()?;
+        self.settle_in()?;
         process::die_with_parent(parent)
             .map_err(|error| failed("watching the parent", &error, CHILD_INIT))?;
-        Ok(self.side(slot, channel, None))
+        self.side(slot, channel, None)
+            .map_err(|error| failed("control channel", &error, CHILD_INIT))
     }
 
     /// Turns this process into child 0 (`-X`). The error is its exit code.
@@ -234,7 +284,21 @@ impl Parts {
         signals::prepare_alone(channel.as_fd())
             .map_err(|error| failed("signals", &error, CHILD_INIT))?;
         self.drop_privileges()?;
-        Ok(self.side(0, channel, Some(parent)))
+        self.settle_in()?;
+        self.side(0, channel, Some(parent))
+            .map_err(|error| failed("control channel", &error, CHILD_INIT))
+    }
+
+    /// What the configuration says of the process itself, as far as it is not the MPM's.
+    fn settle_in(&self) -> Result<(), i32> {
+        if let Some(bytes) = self.max_mem_free {
+            process::keep_free_memory(bytes);
+        }
+        match &self.core_dump_directory {
+            Some(directory) => process::leave_cores_in(directory)
+                .map_err(|error| failed("CoreDumpDirectory", &error, CHILD_INIT)),
+            None => Ok(()),
+        }
     }
 
     /// Fatal if it fails: with the wrong account nothing may be served, and no other child would
@@ -245,7 +309,7 @@ impl Parts {
     }
 }
 
-fn failed(what: &str, error: &std::io::Error, code: i32) -> i32 {
+fn failed(what: &str, error: &io::Error, code: i32) -> i32 {
     log_line!(ALERT, "GB0304", "child cannot be set up: {what}: {error}");
     code
 }

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::channel::{Channel, Notice, Order, Read};
+use super::channel::{Notice, Order, ParentEnd, Read};
 use super::control::Held;
 use super::handover::ChildEntry;
 use crate::conn::NEVER;
 use crate::log_line;
-use crate::sys::image::{self, Adoption};
+use crate::sys::image::Adoption;
 
 /// A child.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Child {
     pub(super) generation: u32,
     pub(super) slot: u32,
     /// `None` once the child has closed its end.
-    pub(super) channel: Option<Channel>,
+    pub(super) channel: Option<ParentEnd>,
     pub(super) ready: bool,
     /// It was told to leave, in one way or another.
     pub(super) draining: bool,
@@ -29,6 +29,8 @@ pub(super) struct Child {
     kill_ns: u64,
     /// It has been sent logs and has not said yet that it writes to them.
     pub(super) reopening: bool,
+    /// It takes no more connections.
+    pub(super) stopped_accepting: bool,
 }
 
 /// Requests named when a child is killed.
@@ -49,7 +51,14 @@ pub(super) struct Children {
 
 impl Children {
     /// Adds a child that was just made.
-    pub(super) fn add(&mut self, id: u64, pid: Pid, generation: u32, slot: u32, channel: Channel) {
+    pub(super) fn add(
+        &mut self,
+        id: u64,
+        pid: Pid,
+        generation: u32,
+        slot: u32,
+        channel: ParentEnd,
+    ) {
         let child = Child {
             pid,
             generation,
@@ -59,6 +68,7 @@ impl Children {
             draining: false,
             kill_ns: NEVER,
             reopening: false,
+            stopped_accepting: false,
         };
         self.all.insert(id, child);
     }
@@ -73,38 +83,46 @@ impl Children {
         entry: &ChildEntry,
         adoption: &mut Adoption,
     ) -> io::Result<Option<BorrowedFd<'_>>> {
-        let channel = entry.channel.map(|fd| adoption.take(fd)).transpose()?;
+        let channel = match entry.channel {
+            Some((orders, notices)) => {
+                Some(ParentEnd::new(adoption.take(orders)?, adoption.take(notices)?))
+            }
+            None => None,
+        };
         let child = Child {
             pid: Pid::from_raw(entry.pid),
             generation: entry.generation,
             slot: entry.slot,
-            channel: channel.map(Channel::from),
+            channel,
             ready: entry.ready,
             draining: entry.draining,
             kill_ns: entry.kill_ns.unwrap_or(NEVER),
             reopening: false,
+            stopped_accepting: entry.stopped_accepting,
         };
         let child = self.all.entry(id).or_insert(child);
         Ok(child.channel.as_ref().map(AsFd::as_fd))
     }
 
-    /// The entry for the next image.
-    pub(super) fn entries(&self) -> Vec<ChildEntry> {
-        let entry = |child: &Child| ChildEntry {
+    /// The entries for the next image, whose descriptors `give` notes.
+    pub(super) fn entries<'a>(
+        &'a self,
+        give: &mut impl FnMut(BorrowedFd<'a>) -> RawFd,
+    ) -> Vec<ChildEntry> {
+        let mut entry = |child: &'a Child| ChildEntry {
             pid: child.pid.as_raw(),
             generation: child.generation,
             slot: child.slot,
-            channel: child.channel.as_ref().map(|channel| image::number(&channel.as_fd())),
+            channel: child.channel.as_ref().map(|channel| {
+                let (orders, notices) = channel.descriptors();
+                (give(orders), give(notices))
+            }),
             ready: child.ready,
             draining: child.draining,
+            stopped_accepting: child.stopped_accepting,
             kill_ns: (child.kill_ns != NEVER).then_some(child.kill_ns),
         };
-        self.all.values().map(entry).collect()
-    }
-
-    /// The channels of all children.
-    pub(super) fn channels(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.all.values().filter_map(|child| child.channel.as_ref()).map(AsFd::as_fd)
+        self.all.values().map(&mut entry).collect()
     }
 
     pub(super) fn get(&self, id: u64) -> Option<&Child> {
@@ -170,6 +188,8 @@ pub(super) enum Said {
     Nothing,
     Ready,
     Load,
+    /// It takes no more connections.
+    Stopping,
     Reopened,
     /// It has closed its end.
     Closed,
@@ -214,7 +234,11 @@ impl Child {
                 self.ready = true;
                 Said::Ready
             }
-            Read::Message(Notice::Load | Notice::Stopping) => Said::Load,
+            Read::Message(Notice::Load) => Said::Load,
+            Read::Message(Notice::Stopping) => {
+                self.stopped_accepting = true;
+                Said::Stopping
+            }
             Read::Message(Notice::Reopened) => {
                 self.reopening = false;
                 Said::Reopened
@@ -225,7 +249,7 @@ impl Child {
     }
 
     pub(super) fn state(&self) -> &'static str {
-        match (self.draining, self.ready) {
+        match (self.draining || self.stopped_accepting, self.ready) {
             (true, _) => "draining",
             (false, true) => "ready",
             (false, false) => "starting",

@@ -15,10 +15,10 @@ use nix::unistd::Pid;
 
 use super::control::{Command, Reply, Request};
 use super::loaded::{PID_FILE, control_beside};
-use super::pid_file::{Holder, holder};
+use super::pid_file::{Holder, holder, is_open_in};
 use super::socket_path;
 use super::startup::{Failed, Invocation, say};
-use crate::config::{self, Input, Loaded, ModuleHost, Place, Tree};
+use crate::config::{self, Input, Loaded, ModuleHost, Place};
 use crate::modules::builtin::Builtin;
 
 /// What `-k` asks for, besides `start`, which is what happens without it.
@@ -59,7 +59,8 @@ impl Signal {
         }
     }
 
-    fn begins_a_generation(self) -> bool {
+    /// Whether it also starts a server that does not run.
+    pub(super) fn begins_a_generation(self) -> bool {
         matches!(self, Self::Graceful | Self::Restart)
     }
 }
@@ -87,23 +88,35 @@ pub(super) fn run(invocation: &Invocation, signal: Signal) -> Result<Outcome, Fa
         Ok(pid) => pid,
         Err(text) => return Ok(not_running(signal, text.as_deref())),
     };
+    // Opened before the server can be gone: what lies there afterwards may be the next one's.
+    let lock = File::open(&pid_file).ok();
     match talk(&control, pid, signal.command(), REPLY_WAIT) {
         Ok(reply) if reply.ok => {
-            done(signal, &reply, &pid_file);
+            done(signal, &reply, lock);
             Ok(Outcome::Exit(0))
         }
         Ok(reply) => Err(match signal {
             Signal::Graceful | Signal::Restart => {
-                format!(
-                    "gearbox: restart refused, generation {} goes on:\n{}",
-                    reply.generation, reply.text
-                )
+                format!("gearbox: restart refused, {}:\n{}", reply.goes_on(), reply.text)
             }
             _ => format!("gearbox: {}", reply.text),
         }
         .into()),
         Err(Silence::Absent(reason)) => {
-            // The lock says that the number is the server's.
+            if !is_open_in(&pid_file, pid.as_raw()).unwrap_or(false) {
+                let path = pid_file.display();
+                return Err(format!(
+                    "AH00058: gearbox: Error retrieving pid file {path}: it is locked, but not by \
+                     process {pid}, which is named there; nothing was sent to that"
+                )
+                .into());
+            }
+            if signal != Signal::Stop && !takes_signals(pid) {
+                return Err(format!(
+                    "gearbox: the server (pid {pid}) runs with -X: it can only be stopped"
+                )
+                .into());
+            }
             kill(pid, signal.number()).map_err(|error| {
                 format!("AH00057: gearbox: sending {} to server: {error}", signal.number())
             })?;
@@ -157,16 +170,25 @@ fn not_running(signal: Signal, text: Option<&str>) -> Outcome {
 }
 
 /// The server has done it, or does.
-fn done(signal: Signal, reply: &Reply, pid_file: &Path) {
+fn done(signal: Signal, reply: &Reply, lock: Option<File>) {
     if signal == Signal::Stop {
         // A lock that cannot be had yet is the server's; it is given up with the process.
-        if let Ok(file) = File::open(pid_file) {
+        if let Some(file) = lock {
             let _ = Flock::lock(file, FlockArg::LockShared);
         }
     }
     if signal.begins_a_generation() && io::stderr().is_terminal() {
         say(&format!("gearbox: generation {} serves ({})", reply.generation, reply.mpm));
     }
+}
+
+/// Whether a server waits for signals, as a parent does: it blocks them, to read them. The one process
+/// of `-X` does not. What cannot be looked at counts as one that does.
+fn takes_signals(pid: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    let blocked = blocked.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    blocked.is_none_or(|mask| mask & 1 << (nix::sys::signal::Signal::SIGUSR1 as u32 - 1) != 0)
 }
 
 /// Why there is no answer.
@@ -187,6 +209,9 @@ pub(super) fn talk(
     let shown = path.display();
     let mut stream = socket_path::connect(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Silence::Absent(error),
+        io::ErrorKind::PermissionDenied => Silence::Wrong(format!(
+            "GB0336: gearbox: control socket {shown}: only root and who started the server may ask it"
+        )),
         _ => Silence::Wrong(format!("GB0336: gearbox: control socket {shown}: {error}")),
     })?;
     let peer = getsockopt(&stream, sockopt::PeerCredentials).map(|peer| peer.pid());
@@ -240,14 +265,11 @@ pub(super) fn find(invocation: &Invocation) -> Result<Places, Failed> {
         }
         return Err(Failed::printed());
     }
-    let pid_file = path_of(&tree, "PidFile").unwrap_or_else(|| tree.server_root().join(PID_FILE));
-    let control = path_of(&tree, "ControlSocket").unwrap_or_else(|| control_beside(&pid_file));
+    let root = tree.server_root();
+    let path_of = |name| Some(root.join(&tree.last(name)?.first()?.text));
+    let pid_file = path_of("PidFile").unwrap_or_else(|| root.join(PID_FILE));
+    let control = path_of("ControlSocket").unwrap_or_else(|| control_beside(&pid_file));
     Ok(Places { pid_file, control })
-}
-
-fn path_of(tree: &Tree, name: &str) -> Option<PathBuf> {
-    let words = tree.last(name)?;
-    Some(tree.server_root().join(&words.first()?.text))
 }
 
 /// Loads nothing: `LoadModule` is only remembered, for `<IfModule>`.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::child::{ChildSide, Parts};
 use super::listeners::Listener;
+use super::rows::Patience;
 use super::supervisor::{Birth, Supervisor};
 use crate::conn::Env;
 
@@ -20,6 +21,11 @@ pub(super) struct Values {
     pub(super) timeout: Duration,
     pub(super) keep_alive_timeout: Duration,
     pub(super) one_process: bool,
+    pub(super) patience: Patience,
+    /// Connections a child may take.
+    pub(super) connections_per_child: u64,
+    pub(super) thread_stack_size: u64,
+    pub(super) listen_backlog: i32,
 }
 
 /// The host's side of the MPM instance. Lives as long as the process.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use super::socket_path;
 
 /// Longest request (bytes).
 const REQUEST_MAX: usize = 4096;
-/// Most connections at a time; of more, the oldest is closed.
+/// Most connections at a time; of more, the oldest is closed that has not asked for anything.
 const CLIENTS_MAX: usize = 64;
 
 /// What a client asks for.
@@ -55,6 +56,9 @@ pub(super) struct Reply {
     pub(super) generation: u32,
     /// Name of its MPM.
     pub(super) mpm: String,
+    /// Its children are not replaced: the generation after it failed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) degraded: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<Status>,
 }
@@ -119,6 +123,8 @@ pub(super) enum Wait {
     QueuedOutcome,
     /// Children that open logs.
     Reopened,
+    /// The addresses to be free.
+    Freed,
     /// Its answer to be sent.
     Sending,
 }
@@ -137,9 +143,13 @@ pub(super) struct Control {
     path: PathBuf,
     listener: UnixListener,
     clients: BTreeMap<u64, Client>,
-    /// The process that removes the file.
+    /// The process that removes the file, and which file that is.
     owner: u32,
+    file: Option<Identity>,
 }
+
+/// Device and number of a file: a path may lead to somebody else's by now.
+pub(super) type Identity = (u64, u64);
 
 /// What a client did.
 #[derive(Debug)]
@@ -152,21 +162,52 @@ pub(super) enum Heard {
     Gone,
 }
 
+impl Reply {
+    /// How things are after a restart that did not come about.
+    pub(super) fn goes_on(&self) -> String {
+        let generation = self.generation;
+        match self.degraded {
+            false => format!("generation {generation} goes on"),
+            true => format!(
+                "degraded: the children of generation {generation} go on and are not replaced until a \
+                 restart succeeds"
+            ),
+        }
+    }
+}
+
 impl Control {
+    /// Whether it can be bound: see [`bind`](Self::bind).
+    ///
+    /// # Errors
+    /// One line that names the path.
+    pub(super) fn look(path: &Path) -> Result<(), String> {
+        socket_path::look(path).map_err(|reason| refused(path, &reason))
+    }
+
     /// Binds the socket, mode 0600. What lies there already must be a socket that nobody listens on.
     ///
     /// # Errors
     /// One line that names the path.
     pub(super) fn bind(path: &Path) -> Result<Self, String> {
-        let listener = socket_path::bind(path).map_err(|reason| {
-            format!("GB0321: gearbox: control socket {}: {reason}", path.display())
-        })?;
-        Ok(Self::adopt(path.to_owned(), listener))
+        let listener = socket_path::bind(path).map_err(|reason| refused(path, &reason))?;
+        let file = identity(path);
+        Ok(Self::adopt(path.to_owned(), listener, file))
     }
 
     /// A socket that is bound already.
-    pub(super) fn adopt(path: PathBuf, listener: UnixListener) -> Self {
-        Self { path, listener, clients: BTreeMap::new(), owner: std::process::id() }
+    pub(super) fn adopt(path: PathBuf, listener: UnixListener, file: Option<Identity>) -> Self {
+        Self { path, listener, clients: BTreeMap::new(), owner: std::process::id(), file }
+    }
+
+    /// Which file the socket is.
+    pub(super) fn file(&self) -> Option<Identity> {
+        self.file
+    }
+
+    /// Takes over those who are connected to another one.
+    pub(super) fn take_clients(&mut self, other: &mut Self) {
+        self.clients.append(&mut other.clients);
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -186,7 +227,9 @@ impl Control {
             return None;
         }
         if self.clients.len() >= CLIENTS_MAX {
-            self.clients.pop_first();
+            let mut quiet = self.clients.iter().filter(|(_, c)| c.wait == Wait::Request);
+            let oldest = quiet.next().or(self.clients.first_key_value()).map(|(id, _)| *id);
+            oldest.and_then(|id| self.clients.remove(&id));
         }
         Some(self.join(id, stream, Wait::Request))
     }
@@ -256,9 +299,13 @@ impl Control {
         self.clients.iter().filter(|(_, c)| c.wait == wait).map(|(id, _)| *id).collect()
     }
 
-    /// Connections that wait for an outcome, for the next image.
+    /// Connections that wait for an outcome or have not asked for anything yet, for the next image.
     pub(super) fn awaiting(&self) -> impl Iterator<Item = (BorrowedFd<'_>, Wait)> {
-        let awaits = |client: &&Client| matches!(client.wait, Wait::Outcome | Wait::QueuedOutcome);
+        let awaits = |client: &&Client| match client.wait {
+            Wait::Outcome | Wait::QueuedOutcome => true,
+            Wait::Request => client.input.is_empty(),
+            Wait::Reopened | Wait::Freed | Wait::Sending => false,
+        };
         self.clients.values().filter(awaits).map(|client| (client.stream.as_fd(), client.wait))
     }
 }
@@ -266,20 +313,29 @@ impl Control {
 impl Drop for Control {
     fn drop(&mut self) {
         // A forked child closes its copy; the file is the parent's.
-        if std::process::id() == self.owner {
+        if std::process::id() == self.owner && self.file == identity(&self.path) {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+fn refused(path: &Path, reason: &str) -> String {
+    format!("GB0321: gearbox: control socket {}: {reason}", path.display())
+}
+
+fn identity(path: &Path) -> Option<Identity> {
+    std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
 impl Client {
     fn hear(&mut self) -> io::Result<Heard> {
         self.send()?;
         let mut buf = [0; 512];
-        loop {
+        let mut has_ended = false;
+        while !has_ended {
             match self.stream.read(&mut buf) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) if self.wait != Wait::Request => {}
+                Ok(0) => has_ended = true,
+                // Also what follows a request: nobody may send without an end.
                 Ok(n) => self.input.extend_from_slice(buf.get(..n).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -289,11 +345,17 @@ impl Client {
                 return Err(io::ErrorKind::InvalidData.into());
             }
         }
-        let Some(line) = self.input.split(|byte| *byte == b'\n').next() else {
+        if self.wait != Wait::Request {
+            // One that has ended may only have said everything: whether it is gone shows when it is
+            // answered.
             return Ok(Heard::Nothing);
-        };
-        if self.wait != Wait::Request || line.len() == self.input.len() {
-            return Ok(Heard::Nothing);
+        }
+        let line = self.input.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        if line.len() == self.input.len() {
+            return match has_ended {
+                true => Err(io::ErrorKind::UnexpectedEof.into()),
+                false => Ok(Heard::Nothing),
+            };
         }
         match serde_json::from_slice::<Request>(line) {
             Ok(request) => Ok(Heard::Asks(request.command)),

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::control::Held;
 use super::handover::GenerationEntry;
 use crate::status::{Board, ChildView, Facts, LAYOUT, Report, Tally};
-use crate::sys::image::{self, Adoption};
+use crate::sys::image::Adoption;
 
 /// What the parent knows of a generation.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(super) struct Generation {
     pub(super) board_fd: OwnedFd,
     /// The logs its children write, by their numbers.
     pub(super) logs: Vec<PathBuf>,
+    /// Whether the first of them is the error log.
+    pub(super) has_error_log: bool,
 }
 
 /// The requests whose clients hold a thread of a child.
@@ -71,28 +73,28 @@ impl Generations {
             board: Arc::new(board),
             board_fd: fd,
             logs: entry.logs.clone(),
+            has_error_log: entry.has_error_log,
         };
         self.add(entry.number, generation);
         Ok(())
     }
 
-    /// For the next image.
-    pub(super) fn entries(&self) -> Vec<GenerationEntry> {
-        let entry = |(number, generation): (&u32, &Generation)| GenerationEntry {
+    /// The entries for the next image, whose descriptors `give` notes.
+    pub(super) fn entries<'a>(
+        &'a self,
+        give: &mut impl FnMut(BorrowedFd<'a>) -> RawFd,
+    ) -> Vec<GenerationEntry> {
+        let mut entry = |(number, generation): (&u32, &'a Generation)| GenerationEntry {
             number: *number,
             mpm: generation.mpm.clone(),
             slots: generation.slots,
             threads: generation.threads,
-            board: Some(image::number(&generation.board_fd)),
+            board: Some(give(generation.board_fd.as_fd())),
             layout: LAYOUT,
             logs: generation.logs.clone(),
+            has_error_log: generation.has_error_log,
         };
-        self.all.iter().map(entry).collect()
-    }
-
-    /// The scoreboards' descriptors.
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.all.values().map(|generation| generation.board_fd.as_fd())
+        self.all.iter().map(&mut entry).collect()
     }
 
     /// Name of a generation's MPM.

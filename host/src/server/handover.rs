@@ -1,6 +1,6 @@
 //! What one image of the parent leaves to the next: JSON in sealed memory, and open descriptors.
 //!
-//! Written before an `exec` (the whole server) and for a trial (the addresses only). The reader may be
+//! Written before an `exec` and for a trial, which is only given the addresses' descriptors. The reader may be
 //! an older or newer version: keys it does not know are ignored, keys it misses have a default, and
 //! [`HandOver::readable_by`] says from which version on that is enough.
 
@@ -14,6 +14,7 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 
+use super::control::Identity;
 use super::restart::Kind;
 use crate::status::Facts;
 use crate::sys::image::Adoption;
@@ -67,8 +68,12 @@ pub(super) struct HandOver {
     pub(super) control: Option<FileEntry>,
     /// What the status page is told.
     pub(super) facts: Facts,
+    /// Device and number of the socket's file.
+    pub(super) control_file: Option<Identity>,
     /// Control connections that wait for the outcome, and whether it is that of the queued restart.
     pub(super) clients: Vec<(RawFd, bool)>,
+    /// Control connections that have not asked for anything yet.
+    pub(super) quiet: Vec<RawFd>,
 }
 
 /// A listening socket.
@@ -86,10 +91,11 @@ pub(super) struct ChildEntry {
     pub(super) pid: i32,
     pub(super) generation: u32,
     pub(super) slot: u32,
-    /// Its control channel; absent if it closed its end.
-    pub(super) channel: Option<RawFd>,
+    /// Its control channel, for orders and for notices; absent if it closed its end.
+    pub(super) channel: Option<(RawFd, RawFd)>,
     pub(super) ready: bool,
     pub(super) draining: bool,
+    pub(super) stopped_accepting: bool,
     /// When it is killed (monotonic ns); absent = never.
     pub(super) kill_ns: Option<u64>,
 }
@@ -108,6 +114,8 @@ pub(super) struct GenerationEntry {
     pub(super) layout: u32,
     /// The logs its children write, in the order the children know.
     pub(super) logs: Vec<PathBuf>,
+    /// Whether the first of them is the error log.
+    pub(super) has_error_log: bool,
 }
 
 /// A file that is held open, and where it lies.
@@ -115,12 +123,6 @@ pub(super) struct GenerationEntry {
 pub(super) struct FileEntry {
     pub(super) fd: RawFd,
     pub(super) path: PathBuf,
-}
-
-impl FileEntry {
-    pub(super) fn new(file: &impl AsRawFd, path: &std::path::Path) -> Self {
-        Self { fd: file.as_raw_fd(), path: path.to_owned() }
-    }
 }
 
 /// A hand-over that was read: what it says, and the right to take the descriptors in it.
@@ -142,11 +144,7 @@ impl HandOver {
         let mut file = File::from(memfd_create(MEMORY_NAME, flags)?);
         file.write_all(&json)?;
         file.rewind()?;
-        let seals = SealFlag::F_SEAL_SHRINK
-            | SealFlag::F_SEAL_GROW
-            | SealFlag::F_SEAL_WRITE
-            | SealFlag::F_SEAL_SEAL;
-        fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+        fcntl(&file, FcntlArg::F_ADD_SEALS(SEALS | SealFlag::F_SEAL_SEAL))?;
         Ok(Memory(file.into()))
     }
 
@@ -176,6 +174,17 @@ impl HandOver {
     }
 }
 
+/// Whether it is memory that nobody can change any more, as [`HandOver::write`] leaves it. Reading
+/// anything else could also mean to wait.
+fn is_sealed(file: &OwnedFd) -> bool {
+    let seals = fcntl(file, FcntlArg::F_GET_SEALS).map(SealFlag::from_bits_retain);
+    seals.is_ok_and(|seals| seals.contains(SEALS))
+}
+
+/// Nothing in it changes once it is written.
+const SEALS: SealFlag =
+    SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_WRITE);
+
 const MEMORY_NAME: &std::ffi::CStr = c"gearbox-handover";
 
 /// A hand-over on its way.
@@ -195,6 +204,11 @@ impl AsFd for Memory {
     }
 }
 
+/// Whether this image was given something.
+pub(super) fn is_given() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
 /// Reads what this image was given; `None` if nobody handed anything over.
 ///
 /// # Errors
@@ -211,6 +225,12 @@ pub(super) fn receive() -> Result<Option<Received>, String> {
     });
     let mut json = Vec::new();
     let read = file.and_then(|file| {
+        if !is_sealed(&file) {
+            let number = number.unwrap_or_default();
+            return Err(format!(
+                "descriptor {number} is not one ({VARIABLE} is only set by gearbox itself)"
+            ));
+        }
         File::from(file).read_to_end(&mut json).map_err(|error| error.to_string())
     });
     read.map_err(wrong)?;
@@ -239,7 +259,7 @@ mod tests {
             kind: Kind::Restart,
             queued: Some(Kind::Graceful),
             listeners: vec![ListenerEntry { fd: 9, wanted: "[::1]:0".parse().unwrap() }],
-            children: vec![ChildEntry { pid: 8, channel: Some(5), ..ChildEntry::default() }],
+            children: vec![ChildEntry { pid: 8, channel: Some((5, 6)), ..ChildEntry::default() }],
             generations: vec![GenerationEntry { number: 3, ..GenerationEntry::default() }],
             pid_file: Some(FileEntry { fd: 4, path: "/run/gearbox.pid".into() }),
             ..HandOver::default()

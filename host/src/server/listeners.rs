@@ -17,6 +17,9 @@ use crate::sys::socket::{self, Mode};
 /// kernel that counts in eight bits).
 const BACKLOG: i32 = 511;
 
+/// How long the kernel keeps a connection on which nothing comes (httpd's).
+const DEFER_SECONDS: i32 = 30;
+
 /// How long a listener is left alone when descriptors or memory have run out.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
@@ -105,6 +108,47 @@ pub(super) struct Listener {
     reported_ns: AtomicU64,
 }
 
+/// How sockets are set up, besides their addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tuning {
+    /// ListenBacklog.
+    pub(super) backlog: i32,
+    /// SendBufferSize; `None` = as the kernel sees fit.
+    pub(super) send_buffer: Option<usize>,
+    /// ReceiveBufferSize; likewise.
+    pub(super) receive_buffer: Option<usize>,
+    /// AcceptFilter: a connection is there when its first bytes are.
+    pub(super) waits_for_data: bool,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        let (send_buffer, receive_buffer) = (None, None);
+        Self { backlog: BACKLOG, send_buffer, receive_buffer, waits_for_data: false }
+    }
+}
+
+impl Tuning {
+    /// Sets a listening socket up, also one that an earlier image made. Connections inherit it.
+    fn apply(self, listener: &Listener) -> io::Result<()> {
+        let socket = socket2::SockRef::from(&listener.fd);
+        if self.send_buffer.is_none() || self.receive_buffer.is_none() {
+            // An earlier configuration may have had them. Older kernels keep what they have.
+            let _ = socket::unlock_buffers(listener.fd());
+        }
+        if let Some(bytes) = self.send_buffer {
+            socket.set_send_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = self.receive_buffer {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        let wait = if self.waits_for_data { DEFER_SECONDS } else { 0 };
+        socket::defer_accept(listener.fd(), wait)?;
+        // Once more for one that listens: the new backlog counts.
+        socket.listen(self.backlog)
+    }
+}
+
 /// What accepting gave.
 #[derive(Debug)]
 pub(super) enum Incoming {
@@ -133,6 +177,7 @@ pub(super) fn bind(
     wanted: &[Wanted],
     given: &mut Vec<Listener>,
     binding: Binding,
+    tuning: Tuning,
 ) -> Result<Vec<Listener>, Vec<BindError>> {
     let mut listeners: Vec<Listener> = Vec::new();
     let mut errors = Vec::new();
@@ -143,7 +188,14 @@ pub(super) fn bind(
             address.set_port(port);
             let is_fit = |listener: &Listener| listener.fits(address);
             let found = given.iter().position(is_fit).map(|at| given.remove(at));
-            match found.map_or_else(|| Listener::bind(address, binding), Ok) {
+            let tuned = found.map_or_else(|| Listener::bind(address), Ok).and_then(|listener| {
+                // What is only tried must not change what is in use.
+                if binding == Binding::Listen {
+                    tuning.apply(&listener)?;
+                }
+                Ok(listener)
+            });
+            match tuned {
                 Ok(listener) => {
                     port = listener.address.port();
                     listeners.push(listener);
@@ -166,7 +218,7 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 }
 
 impl Listener {
-    fn bind(wanted: SocketAddr, binding: Binding) -> io::Result<Self> {
+    fn bind(wanted: SocketAddr) -> io::Result<Self> {
         let address = wanted;
         let domain = Domain::for_address(address);
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
@@ -178,9 +230,6 @@ impl Listener {
         // Inherited by every connection: a response is written at once and must leave at once.
         socket.set_tcp_nodelay(true)?;
         socket.bind(&address.into())?;
-        if binding == Binding::Listen {
-            socket.listen(BACKLOG)?;
-        }
         Self::of(socket, wanted)
     }
 
@@ -190,8 +239,12 @@ impl Listener {
     /// It is not a listening TCP socket.
     pub(super) fn adopt(fd: OwnedFd, wanted: Option<SocketAddr>) -> io::Result<Self> {
         let socket = Socket::from(fd);
-        if !socket.is_listener()? || socket.r#type()? != Type::STREAM {
+        if socket.r#type()? != Type::STREAM {
             return Err(io::ErrorKind::InvalidInput.into());
+        }
+        if !socket.is_listener()? {
+            // Whoever has it can shut it down for all: a child that was broken into, too.
+            socket.listen(BACKLOG)?;
         }
         let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::InvalidInput)?;
         socket.set_tcp_nodelay(true)?;
@@ -300,7 +353,7 @@ mod tests {
     use super::*;
 
     fn bound(wanted: &[Wanted]) -> Result<Vec<Listener>, Vec<BindError>> {
-        bind(wanted, &mut Vec::new(), Binding::Listen)
+        bind(wanted, &mut Vec::new(), Binding::Listen, Tuning::default())
     }
 
     #[test]
@@ -308,12 +361,12 @@ mod tests {
         let port_0 = Wanted::parse("127.0.0.1:0").unwrap();
         let mut given = bound(&[port_0, port_0]).unwrap();
         let addresses: Vec<SocketAddr> = given.iter().map(Listener::address).collect();
-        let again = bind(&[port_0], &mut given, Binding::Listen).unwrap();
+        let again = bind(&[port_0], &mut given, Binding::Listen, Tuning::default()).unwrap();
         assert_eq!(again[0].address(), addresses[0]);
         assert_eq!(given.len(), 1);
         // By its real number, too.
         let by_number = Wanted { address: Some(addresses[1].ip()), port: addresses[1].port() };
-        let again = bind(&[by_number], &mut given, Binding::Listen).unwrap();
+        let again = bind(&[by_number], &mut given, Binding::Listen, Tuning::default()).unwrap();
         assert_eq!((again[0].address(), given.len()), (addresses[1], 0));
     }
 
@@ -324,7 +377,7 @@ mod tests {
         let address = taken.local_addr().unwrap();
         let in_use = Wanted { address: Some(address.ip()), port: address.port() };
         let mut given = bound(&[port_0]).unwrap();
-        bind(&[port_0, in_use], &mut given, Binding::Try).unwrap_err();
+        bind(&[port_0, in_use], &mut given, Binding::Try, Tuning::default()).unwrap_err();
         assert_eq!(given.len(), 1);
     }
 

@@ -8,11 +8,13 @@ use super::account::{self, Accounts};
 use super::callbacks;
 use super::context::{Context, Values};
 use super::loader::{self, Loader};
+use super::mpm_rows::MpmSettings;
 use super::report;
 use super::rows::ServerSettings;
 use super::startup::{Action, Failed, Invocation, print, say};
 use crate::config::{self, Config, Input, Problem, Row, Severity, Value};
 use crate::conn;
+use crate::handlers::types::MimeTypes;
 use crate::http::rows::SiteSettings;
 use crate::log::LogSettings;
 use crate::modules::Plugin;
@@ -26,6 +28,7 @@ pub(super) const PID_FILE: &str = "logs/gearbox.pid";
 /// Every directive of the host.
 const ROWS: &[&[Row]] = &[
     super::rows::ROWS,
+    super::mpm_rows::ROWS,
     conn::rows::ROWS,
     crate::http::rows::ROWS,
     crate::http::options::ROWS,
@@ -44,6 +47,7 @@ pub(super) struct Loaded {
     pub(super) directives: String,
     pub(super) accounts: Accounts,
     pub(super) server: ServerSettings,
+    pub(super) common: MpmSettings,
     pub(super) site: SiteSettings,
     pub(super) logs: LogSettings,
     pub(super) connections: conn::Settings,
@@ -61,16 +65,29 @@ impl Loaded {
             after: invocation.after.clone(),
         };
         let tree = config::read(&input, &mut loader);
-        let plugin = the_one_mpm(loader, tree.server_root());
-        let (config, plugin) = match (config::resolve(&tree, ROWS), plugin) {
+        let directives = config::list(ROWS, tree.module_rows());
+        let plugin = if tree.files().is_empty() {
+            // Without a file there is nothing in which an MPM could be missing.
+            Ok(None)
+        } else {
+            the_one_mpm(loader, tree.server_root())
+        };
+        let (mut config, plugin) = match (config::resolve(&tree, ROWS), plugin) {
             (Ok(config), Ok(Some(plugin))) => (config, plugin),
             (resolved, plugin) => {
                 for problem in resolved.err().iter().flat_map(config::Problems::iter) {
                     say(&problem.render(invocation.color));
                 }
+                // What there is helps to mend it.
+                if invocation.action == Action::Directives {
+                    print(&directives)?;
+                }
                 return Err(plugin.err().map_or_else(Failed::printed, Failed::from));
             }
         };
+        let logs: LogSettings = config.server.of();
+        let silent = logs.silent.iter().map(|(module, place)| Problem::silent(place, module));
+        config.warnings.extend(silent);
         // Notes are for those who ask.
         let shown = |problem: &&Problem| {
             problem.severity != Severity::Note || invocation.action == Action::Test
@@ -78,8 +95,8 @@ impl Loaded {
         for warning in config.warnings.iter().filter(shown) {
             say(&warning.render(invocation.color));
         }
-        let directives = config::list(ROWS, tree.module_rows());
         let server: ServerSettings = config.server.of();
+        let common: MpmSettings = config.server.of();
         let accounts = account::resolve(&server)?;
         let connections = conn::Settings::resolve(&config.server);
         let context: &'static Context = Box::leak(Box::default());
@@ -89,11 +106,15 @@ impl Loaded {
             timeout: connections.timeout,
             keep_alive_timeout: connections.keep_alive_timeout,
             one_process: invocation.one_process,
+            patience: server.patience(),
+            connections_per_child: common.connections_per_child(),
+            thread_stack_size: common.thread_stack_size.unwrap_or(0),
+            listen_backlog: common.sockets.backlog,
         };
         let mpm = configure_mpm(plugin, &config, context, values, invocation.color)?;
-        Ok(Self {
+        let loaded = Self {
             site: config.server.of(),
-            logs: config.server.of(),
+            logs,
             status: config.server.of(),
             config,
             mpm: Arc::new(mpm),
@@ -101,8 +122,52 @@ impl Loaded {
             directives,
             accounts,
             server,
+            common,
             connections,
-        })
+        };
+        if invocation.action == Action::Test {
+            loaded.look_ahead()?;
+        }
+        Ok(loaded)
+    }
+
+    /// Tells what a start would fail at, as far as that can be known without doing it.
+    fn look_ahead(&self) -> Result<(), Failed> {
+        let found = [
+            account::check(&self.accounts, &self.server).err(),
+            self.server.listen.is_empty().then(|| self.no_listen()),
+            self.types().err(),
+        ];
+        let found: Vec<String> = found.into_iter().flatten().collect();
+        found.iter().for_each(|text| say(text));
+        if found.is_empty() { Ok(()) } else { Err(Failed::printed()) }
+    }
+
+    /// That there is nothing to listen on.
+    pub(super) fn no_listen(&self) -> String {
+        format!("{} (there is no Listen directive)", self.no_sockets())
+    }
+
+    /// httpd's sentence for when there is nothing that could be listened on.
+    pub(super) fn no_sockets(&self) -> String {
+        let code = match self.mpm.plugin().name.as_str() {
+            "mpm_worker" => "AH03290",
+            "mpm_prefork" => "AH03279",
+            _ => "AH03272",
+        };
+        format!(
+            "{code}: no listening sockets available, shutting down\nAH00015: Unable to open logs"
+        )
+    }
+
+    /// The types of TypesConfig, or the shipped ones.
+    pub(super) fn types(&self) -> Result<MimeTypes, String> {
+        let Some(path) = &self.site.types_config else { return Ok(MimeTypes::default()) };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let path = path.display();
+            format!("AH01597: could not open mime types config file {path}: {error}")
+        })?;
+        Ok(MimeTypes::parse(&text))
     }
 
     pub(super) fn pid_path(&self) -> PathBuf {
@@ -113,6 +178,11 @@ impl Loaded {
     pub(super) fn control_path(&self) -> PathBuf {
         let configured = self.server.control_socket.clone();
         configured.unwrap_or_else(|| control_beside(&self.pid_path()))
+    }
+
+    /// ServerName, without a port.
+    pub(super) fn bare_name(&self) -> String {
+        self.site.server_name.clone().map_or_else(|| self.server_name(), |(name, _)| name)
     }
 
     /// ServerName, with its port if that is said; else the machine's name.
@@ -138,11 +208,15 @@ impl Loaded {
             defines: &self.config.defines,
             accounts: &self.accounts,
             is_root: process::is_root(),
+            mpm: &self.mpm,
         }))
     }
 
     /// What is odd but no reason not to start.
     pub(super) fn warn(&self, invocation: &Invocation) {
+        if self.common.has_old_name {
+            say("AH00545: MaxRequestsPerChild is deprecated, use MaxConnectionsPerChild instead.");
+        }
         if self.site.server_name.is_none() {
             say(&format!(
                 "AH00558: gearbox: Could not reliably determine the server's fully qualified domain \

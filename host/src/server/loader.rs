@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::{Args, Loaded, ModuleHost, ModuleRow, Place};
+use crate::config::{self, Args, Loaded, ModuleHost, ModuleRow, Place};
 use crate::modules::builtin::Builtin;
-use crate::modules::{self, ArgKind, HostOffer, Plugin, PluginDirective};
+use crate::modules::{self, ArgKind, HostOffer, Plugin, PluginDirective, Refusal};
 
 /// Where modules lie when neither ServerRoot nor the binary's directory has them.
 const SYSTEM_DIR: &str = "/usr/lib/gearbox";
@@ -44,11 +44,15 @@ impl ModuleHost for Loader {
         if self.mpms.iter().any(|(plugin, _)| plugin.symbol == symbol) {
             return Ok(Loaded::Already);
         }
-        let path = find(file, server_root);
-        let plugin = modules::load(symbol, &path, self.offer).map_err(|refusal| {
-            self.failed = true;
-            refusal.to_string()
-        })?;
+        if config::is_httpd_module(symbol) {
+            return Err(format!("{symbol} is httpd's module and not supported yet"));
+        }
+        let plugin = find(symbol, file, server_root)
+            .and_then(|path| modules::load(symbol, &path, self.offer))
+            .map_err(|refusal| {
+                self.failed = true;
+                refusal.to_string()
+            })?;
         // A second MPM is told once, not again for each directive that the first one has too.
         let is_new = |directive: &&PluginDirective| !self.has_directive(&directive.name);
         let new = plugin.directives.iter().filter(is_new);
@@ -69,13 +73,17 @@ fn source(plugin: &Plugin) -> String {
 }
 
 /// A relative module path is looked up in ServerRoot, beside the binary, and in `/usr/lib/gearbox`.
-fn find(file: &str, server_root: &Path) -> PathBuf {
-    let in_root = server_root.join(file);
-    if Path::new(file).is_absolute() || in_root.exists() {
-        return in_root;
+fn find(symbol: &str, file: &str, server_root: &Path) -> Result<PathBuf, Refusal> {
+    if Path::new(file).is_absolute() {
+        return Ok(file.into());
     }
-    let elsewhere = module_roots().into_iter().map(|root| root.join(file));
-    elsewhere.into_iter().find(|path| path.exists()).unwrap_or(in_root)
+    let roots = [server_root.to_owned()].into_iter().chain(module_roots());
+    let mut paths: Vec<PathBuf> = roots.map(|root| root.join(file)).collect();
+    paths.dedup();
+    match paths.iter().position(|path| path.exists()) {
+        Some(found) => Ok(paths.swap_remove(found)),
+        None => Err(modules::nowhere(symbol, file, &paths)),
+    }
 }
 
 /// Directories, besides ServerRoot, that relative module paths are looked up in.

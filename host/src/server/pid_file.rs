@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::sys::files;
+
 /// The PID file of this server; removed when it is dropped.
 #[derive(Debug)]
 pub(super) struct PidFile {
@@ -33,7 +35,7 @@ pub(super) enum Holder {
     Server(i32),
     /// A server that runs; its number cannot be read.
     Unknown,
-    /// Nobody. What is written there, if there is a file.
+    /// Nobody. What is written there, if there is a file and it is not empty.
     Nobody(Option<String>),
 }
 
@@ -42,7 +44,9 @@ pub(super) enum Holder {
 /// # Errors
 /// It cannot be read.
 pub(super) fn holder(path: &Path) -> io::Result<Holder> {
-    let mut file = match File::open(path) {
+    // Whatever lies there: opening it must not wait for anybody.
+    let open = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let mut file = match open {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Holder::Nobody(None)),
         Err(error) => return Err(error),
@@ -53,13 +57,43 @@ pub(super) fn holder(path: &Path) -> io::Result<Holder> {
     let text = text.trim();
     match Flock::lock(file, FlockArg::LockSharedNonblock) {
         // Unlocked again when dropped.
-        Ok(_) => Ok(Holder::Nobody(Some(text.to_owned()))),
+        Ok(_) => Ok(Holder::Nobody(Some(text.to_owned()).filter(|text| !text.is_empty()))),
         Err((_, nix::Error::EWOULDBLOCK)) => {
             let pid = text.parse().ok().filter(|pid| *pid > 0);
             Ok(pid.map_or(Holder::Unknown, Holder::Server))
         }
         Err((_, error)) => Err(error.into()),
     }
+}
+
+/// Whether a process has the PID file open, as the server has that it belongs to. A lock alone can be
+/// anybody's who may read the file.
+///
+/// # Errors
+/// That process cannot be looked at.
+pub(super) fn is_open_in(path: &Path, pid: i32) -> io::Result<bool> {
+    let wanted = std::fs::metadata(path)?;
+    for entry in std::fs::read_dir(format!("/proc/{pid}/fd"))? {
+        // A descriptor that was closed meanwhile is not the one.
+        let Ok(found) = std::fs::metadata(entry?.path()) else { continue };
+        if (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// As [`holder`], for a file that is to be written: it can be.
+///
+/// # Errors
+/// It cannot be read, written or made.
+pub(super) fn look(path: &Path) -> io::Result<Holder> {
+    let holder = holder(path)?;
+    match holder {
+        Holder::Nobody(None) if !path.exists() => files::may_add_to(path.parent())?,
+        _ => drop(OpenOptions::new().write(true).open(path)?),
+    }
+    Ok(holder)
 }
 
 /// Why there is none.
@@ -129,6 +163,12 @@ impl PidFile {
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+
+    /// Empties the file, for where it cannot be removed: the account that serves may not be allowed
+    /// to. An empty one is as good as none.
+    pub(super) fn give_up(&mut self) {
+        let _ = self.file.set_len(0);
     }
 
     /// After a fork: the file is this process's, which goes on as the server.
@@ -206,6 +246,8 @@ mod tests {
         let path = dir.path().join("pid");
         std::fs::write(&path, "1\n").unwrap();
         assert!(matches!(holder(&path).unwrap(), Holder::Nobody(Some(text)) if text == "1"));
+        std::fs::write(&path, "").unwrap();
+        assert!(matches!(holder(&path).unwrap(), Holder::Nobody(None)), "given up");
         assert!(holder(dir.path()).is_err(), "a directory");
     }
 }

@@ -3,7 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use mpm_abi::mpm::{QUERY_IS_FORKED, QUERY_IS_THREADED};
+use mpm_abi::mpm::{
+    QUERY_ASYNC_FACTOR, QUERY_HARD_LIMIT_DAEMONS, QUERY_HARD_LIMIT_THREADS, QUERY_IS_FORKED,
+    QUERY_IS_THREADED, QUERY_MAX_REQUEST_WORKERS, QUERY_MAX_SPARE_DAEMONS, QUERY_MAX_SPARE_THREADS,
+    QUERY_MAX_THREADS, QUERY_MIN_SPARE_DAEMONS, QUERY_MIN_SPARE_THREADS, QUERY_START_SERVERS,
+};
 use mpm_abi::version::{ABI_MAJOR, ABI_MINOR};
 
 use super::account::Accounts;
@@ -97,7 +101,21 @@ pub(super) struct Settings<'a> {
     pub(super) defines: &'a [(String, String)],
     pub(super) accounts: &'a Accounts,
     pub(super) is_root: bool,
+    pub(super) mpm: &'a Mpm,
 }
+
+/// An MPM's numbers as they are in force, after what did not fit was adjusted.
+const MPM_NUMBERS: [(&str, u32); 9] = [
+    ("StartServers", QUERY_START_SERVERS),
+    ("MinSpareServers", QUERY_MIN_SPARE_DAEMONS),
+    ("MaxSpareServers", QUERY_MAX_SPARE_DAEMONS),
+    ("MinSpareThreads", QUERY_MIN_SPARE_THREADS),
+    ("MaxSpareThreads", QUERY_MAX_SPARE_THREADS),
+    ("ServerLimit", QUERY_HARD_LIMIT_DAEMONS),
+    ("ThreadLimit", QUERY_HARD_LIMIT_THREADS),
+    ("ThreadsPerChild", QUERY_MAX_THREADS),
+    ("MaxRequestWorkers", QUERY_MAX_REQUEST_WORKERS),
+];
 
 /// `-S`.
 pub(super) fn settings(s: &Settings<'_>) -> String {
@@ -121,6 +139,16 @@ pub(super) fn settings(s: &Settings<'_>) -> String {
             "" => writeln!(out, "Define: {name}"),
             value => writeln!(out, "Define: {name}={value}"),
         };
+    }
+    let name = &s.mpm.plugin().name;
+    let _ = writeln!(out, "MPM: {}", name.strip_prefix("mpm_").unwrap_or(name));
+    for (label, code) in MPM_NUMBERS {
+        if let Some(number) = s.mpm.query(code) {
+            let _ = writeln!(out, "  {label}: {number}");
+        }
+    }
+    if let Some(thousandths) = s.mpm.query(QUERY_ASYNC_FACTOR) {
+        let _ = writeln!(out, "  AsyncRequestWorkerFactor: {}", thousandths as f64 / 1000.0);
     }
     let used = if s.is_root { "" } else { " not_used" };
     for (label, named) in [("User", &s.accounts.user), ("Group", &s.accounts.group)] {

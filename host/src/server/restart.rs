@@ -138,6 +138,11 @@ impl Restart {
         self.base == Base::Caretaker
     }
 
+    /// Whether the server stops.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
     /// Whether somebody waits until no child of any generation is left.
     pub(super) fn waits_for_exits(&self) -> bool {
         self.stopping || self.is_caretaker()

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::account;
 use super::listeners::Wanted;
 use crate::config::{Args, Call, Contexts, Fault, Part, Row, Settings};
 
@@ -85,7 +86,9 @@ pub(super) const ROWS: &[Row] = &[
         default: "",
         help: "the account children run under when the server is started by root: name or #number",
         set: |settings, call| {
-            settings.of_mut::<ServerSettings>().user = Some(call.text()?.to_owned());
+            let name = call.text()?.to_owned();
+            account::find_user(&name).map_err(|text| Fault::new(text).at(0))?;
+            settings.of_mut::<ServerSettings>().user = Some(name);
             Ok(())
         },
     },
@@ -97,7 +100,9 @@ pub(super) const ROWS: &[Row] = &[
         default: "the user's group",
         help: "the group children run under: name or #number",
         set: |settings, call| {
-            settings.of_mut::<ServerSettings>().group = Some(call.text()?.to_owned());
+            let name = call.text()?.to_owned();
+            account::find_group(&name).map_err(|text| Fault::new(text).at(0))?;
+            settings.of_mut::<ServerSettings>().group = Some(name);
             Ok(())
         },
     },

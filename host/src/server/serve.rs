@@ -1,7 +1,7 @@
 //! From a checked configuration to a server that runs: bind, lock, open, prepare, detach, run; and
 //! what comes after `run`: an end, the next image, or taking care of an older generation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mpm_abi::mpm::QUERY_IS_ASYNC;
@@ -15,16 +15,16 @@ use super::control::Control;
 use super::detach::{self, Launcher, Side};
 use super::generations::Generation;
 use super::listeners::{self, Binding, Listener};
+use super::load::{Bell, Marks, Watch};
 use super::loaded::Loaded;
 use super::os_error::Numbered;
-use super::pid_file::{Holder, PidFile, PidFileError, holder};
+use super::pid_file::{self, Holder, PidFile, PidFileError};
 use super::report;
 use super::restart::Kind;
 use super::service;
 use super::startup::{Failed, Invocation, say};
-use super::supervisor::{Beginning, Happening, OnReady, Origin, Supervisor};
+use super::supervisor::{Beginning, Exit, Happening, OnReady, Origin, Supervisor};
 use crate::conn::{Env, NEVER};
-use crate::handlers::types::MimeTypes;
 use crate::http::{Site, SiteParts};
 use crate::log::{self, AccessLog, ErrorLog, LogFiles};
 use crate::log_line;
@@ -42,6 +42,7 @@ struct Prepared {
     site: Site,
     plan: mpm_abi::Plan,
     board: (Board, std::os::fd::OwnedFd),
+    bell: Bell,
 }
 
 impl Loaded {
@@ -50,15 +51,19 @@ impl Loaded {
         let mut given = service::listeners(&mut Adoption::default())?;
         account::check(&self.accounts, &self.server)?;
         // Before its addresses are in the way.
-        if let Ok(Holder::Server(pid)) = holder(&self.pid_path()) {
+        if let Ok(Holder::Server(pid)) = pid_file::holder(&self.pid_path()) {
             return Ok(already_running(&pid.to_string()));
         }
-        let bound = self.bind(&mut given, Binding::Listen)?;
+        let bound = Arc::new(self.bind(&mut given, Binding::Listen)?);
         let mut pid_file = match PidFile::lock(&self.pid_path()) {
             Ok(pid_file) => pid_file,
             Err(PidFileError::Running(pid)) => return Ok(already_running(&pid)),
             Err(PidFileError::Io(error)) => return Err(self.pid_file_failed(&error)),
         };
+        if !invocation.one_process {
+            // While there is somebody to tell.
+            Control::look(&self.control_path())?;
+        }
         let prepared = self.prepare(bound)?;
         let origin = Origin {
             image: Image::of_this_process()
@@ -79,9 +84,14 @@ impl Loaded {
                 Side::Launching(code) => return Ok(code),
             }
         };
+        // Before anybody can know whom to send one.
+        let signals = match invocation.one_process {
+            true => None,
+            false => Some(take_over_signals()?),
+        };
         pid_file.own();
         pid_file.write().map_err(|error| self.pid_file_failed(&error))?;
-        if invocation.one_process {
+        let Some(signals) = signals else {
             let (generation, logs) = self.settle(prepared, stays, (1, Vec::new()));
             drop(logs);
             let now = clock::unix_s();
@@ -92,8 +102,11 @@ impl Loaded {
                 ..Facts::default()
             };
             generation.board.tell(&facts);
-            return Ok(self.run_alone());
-        }
+            let code = self.run_alone();
+            // Before it is left to `drop`, which may have no right to remove it any more.
+            pid_file.give_up();
+            return Ok(code);
+        };
         let control = Control::bind(&self.control_path())?;
         let (generation, logs) = self.settle(prepared, stays, (1, Vec::new()));
         for listener in &given {
@@ -105,7 +118,6 @@ impl Loaded {
             );
         }
         drop(given);
-        let signals = take_over_signals()?;
         let mut supervisor =
             Supervisor::new(origin, signals).map_err(|error| format!("gearbox: {error}"))?;
         self.begin(&mut supervisor, generation, logs, launcher, (Some(pid_file), Some(control)))?;
@@ -117,18 +129,23 @@ impl Loaded {
         mut self,
         mut given: Vec<Listener>,
         pid_path: Option<PathBuf>,
+        control_path: Option<PathBuf>,
     ) -> Result<(), Failed> {
         account::check(&self.accounts, &self.server)?;
         let bound = self.bind(&mut given, Binding::Try)?;
         let ours = self.pid_path();
-        if pid_path.as_ref() != Some(&ours) {
-            let holder = holder(&ours).map_err(|error| self.pid_file_failed(&error))?;
+        if !leads_to(pid_path.as_deref(), &ours) {
+            let holder = pid_file::look(&ours).map_err(|error| self.pid_file_failed(&error))?;
             if let Holder::Server(_) | Holder::Unknown = holder {
                 let path = ours.display();
                 return Err(format!("gearbox: another server holds the PID file {path}").into());
             }
         }
-        self.prepare(bound).map(drop)
+        let ours = self.control_path();
+        if !leads_to(control_path.as_deref(), &ours) {
+            Control::look(&ours)?;
+        }
+        self.prepare(Arc::new(bound)).map(drop)
     }
 
     /// Begins a generation for an earlier image, with what that has handed over.
@@ -138,9 +155,10 @@ impl Loaded {
         supervisor: &mut Supervisor,
     ) -> Result<(), Failed> {
         account::check(&self.accounts, &self.server)?;
-        let bound = self.bind(supervisor.spare(), Binding::Listen)?;
+        let bound = Arc::new(self.bind(supervisor.spare(), Binding::Listen)?);
+        supervisor.hold(&bound);
         let path = self.pid_path();
-        let pid_file = if supervisor.pid_path() == Some(path.as_path()) {
+        let pid_file = if leads_to(supervisor.pid_path(), &path) {
             None
         } else {
             let mut pid_file = PidFile::lock(&path).map_err(|error| match error {
@@ -153,7 +171,7 @@ impl Loaded {
             Some(pid_file)
         };
         let path = self.control_path();
-        let control = match supervisor.control_path() == Some(path.as_path()) {
+        let control = match leads_to(supervisor.control_path(), &path) {
             true => None,
             false => Some(Control::bind(&path)?),
         };
@@ -169,33 +187,30 @@ impl Loaded {
     }
 
     fn bind(&self, given: &mut Vec<Listener>, binding: Binding) -> Result<Vec<Listener>, Failed> {
-        let none = "no listening sockets available, shutting down\nAH00015: Unable to open logs";
-        let code = match self.mpm.plugin().name.as_str() {
-            "mpm_worker" => "AH03290",
-            "mpm_prefork" => "AH03279",
-            _ => "AH03272",
-        };
         if self.server.listen.is_empty() {
-            return Err(format!("{code}: {none} (there is no Listen directive)").into());
+            return Err(self.no_listen().into());
         }
-        listeners::bind(&self.server.listen, given, binding).map_err(|errors| {
-            errors.iter().for_each(|error| say(&error.to_string()));
-            format!("{code}: {none}").into()
-        })
+        listeners::bind(&self.server.listen, given, binding, self.common.sockets).map_err(
+            |errors| {
+                errors.iter().for_each(|error| say(&error.to_string()));
+                self.no_sockets().into()
+            },
+        )
     }
 
     /// Opens the logs, makes the site, has the MPM prepare itself.
-    fn prepare(&mut self, bound: Vec<Listener>) -> Result<Prepared, Failed> {
+    fn prepare(&mut self, bound: Arc<Vec<Listener>>) -> Result<Prepared, Failed> {
         let error_log = self.open_error_log()?;
         let site = self.make_site()?;
-        let _ = self.context.listeners.set(Arc::new(bound));
+        let _ = self.context.listeners.set(bound);
         let plan = {
             let mpm = Arc::get_mut(&mut self.mpm).ok_or("gearbox: the MPM is in use")?;
             mpm.prepare().map_err(|error| self.mpm_failed(&error))?
         };
         let board = Board::new(plan.max_children, plan.threads_per_child)
             .map_err(|error| format!("AH00004: gearbox: scoreboard: {error}"))?;
-        Ok(Prepared { error_log, site, plan, board })
+        let bell = Bell::new().map_err(|error| format!("AH00004: gearbox: scoreboard: {error}"))?;
+        Ok(Prepared { error_log, site, plan, board, bell })
     }
 
     /// From here on the configuration's error log is in use, and children can be made.
@@ -205,7 +220,7 @@ impl Loaded {
         has_own_stderr: bool,
         (number, older): (u32, OlderBoards),
     ) -> (Generation, Arc<LogFiles>) {
-        let Prepared { error_log, mut site, plan, board: (board, board_fd) } = prepared;
+        let Prepared { error_log, mut site, plan, board: (board, board_fd), bell } = prepared;
         log::install(error_log, self.logs.level.clone().unwrap_or_default());
         raise_descriptor_limit();
         self.log_start();
@@ -226,8 +241,11 @@ impl Loaded {
             account: self.accounts.account.clone(),
             board: Arc::clone(&board),
             extended: self.status.extended(),
+            bell,
             logs: Arc::clone(&logs),
             plan,
+            max_mem_free: self.common.max_mem_free,
+            core_dump_directory: self.common.core_dump_directory.clone(),
         };
         let _ = self.context.parts.set(parts);
         site.set_status(Source::new(Arc::clone(&board), older, self.about(number)));
@@ -238,7 +256,8 @@ impl Loaded {
             threads: plan.threads_per_child,
             board,
             board_fd,
-            logs: logs.paths().map(std::path::Path::to_owned).collect(),
+            logs: logs.paths().map(Path::to_owned).collect(),
+            has_error_log: self.logs.error_log.is_some(),
         };
         (generation, logs)
     }
@@ -265,8 +284,13 @@ impl Loaded {
         (pid_file, control): (Option<PidFile>, Option<Control>),
     ) -> Result<(), Failed> {
         self.context.set_generation(supervisor.number());
+        let load = self.context.parts.get().map(|parts| {
+            let marks = Marks { low: parts.plan.idle_low, high: parts.plan.idle_high };
+            Watch::new(parts.bell.clone(), marks)
+        });
         let begun = supervisor.begin(Beginning {
             generation,
+            load: load.unwrap_or_default(),
             listeners: self.context.listeners.get().map(Arc::clone).unwrap_or_default(),
             logs,
             patience: self.server.patience(),
@@ -324,19 +348,13 @@ impl Loaded {
             })
         };
         let access_logs = self.logs.custom_logs.iter().map(open).collect::<Result<_, _>>()?;
-        let types = match &self.site.types_config {
-            None => MimeTypes::default(),
-            Some(path) => MimeTypes::parse(&std::fs::read_to_string(path).map_err(|error| {
-                let path = path.display();
-                format!("AH01597: could not open mime types config file {path}: {error}")
-            })?),
-        };
         Ok(Site::new(SiteParts {
             server_name: self.server_name(),
+            log_name: self.bare_name(),
             document_root: self.site.document_root.clone(),
             outside: self.config.server.clone(),
             sections: self.config.sections.clone(),
-            types,
+            types: self.types()?,
             access_logs,
         }))
     }
@@ -395,14 +413,16 @@ impl Loaded {
             }
             let ended = match why {
                 Why::Restart | Why::GracefulRestart => {
-                    let Some(kind) = supervisor.leaving() else {
+                    if let Some(kind) = supervisor.leaving() {
+                        hand_on(&mut supervisor, kind);
+                        self.context.set_supervisor(supervisor);
+                        continue;
+                    }
+                    if !supervisor.is_stopping() {
                         log_line!(ALERT, "GB0334", "the MPM restarts without having been asked to");
                         return failed(supervisor);
-                    };
-                    let error = supervisor.exec(kind);
-                    supervisor.refuse(&format!("the new image cannot be started: {error}"));
-                    self.context.set_supervisor(supervisor);
-                    continue;
+                    }
+                    supervisor.stop_all()
                 }
                 Why::GracefulStop => supervisor.drain_all(),
                 Why::Stop => supervisor.stop_all(),
@@ -412,12 +432,35 @@ impl Loaded {
                 }
                 Why::Failed => return failed(supervisor),
             };
-            if let Err(error) = ended {
-                log_line!(ERROR, "GB0315", "waiting for children failed: {error}");
-            }
-            return 0;
+            return finish(ended);
         }
     }
+}
+
+/// Replaces this process's image. Comes back only if that fails; then everything is as before.
+fn hand_on(supervisor: &mut Supervisor, kind: Kind) {
+    let error = supervisor.exec(kind);
+    supervisor.refuse(&format!("the new image cannot be started: {error}"));
+    supervisor.forget_happenings();
+}
+
+/// The server's exit status, once its children are gone.
+fn finish(ended: std::io::Result<()>) -> i32 {
+    match ended {
+        Ok(()) => 0,
+        Err(error) => {
+            log_line!(ERROR, "GB0315", "waiting for children failed: {error}");
+            1
+        }
+    }
+}
+
+/// Whether both paths lead to the same file, perhaps through links.
+fn leads_to(held: Option<&Path>, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity =
+        |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    held == Some(path) || held.and_then(identity).is_some_and(|held| identity(path) == Some(held))
 }
 
 /// httpd's answer, and its exit status: what is wanted is the case.
@@ -428,9 +471,7 @@ fn already_running(pid: &str) -> i32 {
 
 /// The MPM cannot go on: the server ends.
 fn failed(mut supervisor: Supervisor) -> i32 {
-    if let Err(error) = supervisor.stop_all() {
-        log_line!(ERROR, "GB0315", "waiting for children failed: {error}");
-    }
+    finish(supervisor.stop_all());
     log_line!(ALERT, "AH02818", "MPM run failed, exiting");
     1
 }
@@ -442,10 +483,7 @@ pub(super) fn take_care(mut supervisor: Supervisor) -> i32 {
     }
     let ended = loop {
         match supervisor.next(NEVER) {
-            Ok(Happening::Restart(kind)) => {
-                let error = supervisor.exec(kind);
-                supervisor.refuse(&format!("the new image cannot be started: {error}"));
-            }
+            Ok(Happening::Restart(kind)) => hand_on(&mut supervisor, kind),
             Ok(Happening::Stop) => break supervisor.stop_all(),
             Ok(Happening::GracefulStop) => break supervisor.drain_all(),
             Ok(_) if !supervisor.has_old_children() => {
@@ -456,11 +494,7 @@ pub(super) fn take_care(mut supervisor: Supervisor) -> i32 {
             Err(error) => break Err(error),
         }
     };
-    if let Err(error) = ended {
-        log_line!(ERROR, "GB0315", "waiting for children failed: {error}");
-        return 1;
-    }
-    0
+    finish(ended)
 }
 
 pub(super) fn take_over_signals() -> Result<SignalFd, Failed> {
@@ -525,6 +559,9 @@ fn keep_one_child(context: &'static Context) -> Why {
             Some(Ok((Happening::Ready { .. }, _))) => ready = true,
             Some(Ok((Happening::Exited { .. }, false))) => {
                 log_line!(ALERT, "GB0317", "the child ended before it was ready; giving up");
+                return Why::Failed;
+            }
+            Some(Ok((Happening::Exited { exit: Exit::Code(mpm_abi::CHILD_FATAL), .. }, true))) => {
                 return Why::Failed;
             }
             Some(Ok((Happening::Exited { .. }, true))) => {

@@ -2,6 +2,9 @@
 //! (`sd_listen_fds(3)`). Without one, nothing happens here.
 
 use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -17,18 +20,27 @@ pub(super) struct Service {
     watchdog: Option<Duration>,
     /// When the next sign of life is due (monotonic ns).
     next_ns: u64,
+    /// It was told that the server stops: nothing else is true any more.
+    stopping: bool,
 }
 
 impl Service {
     /// What the environment says, for this process.
     pub(super) fn from_environment() -> Self {
-        Self { watchdog: sd_notify::watchdog_enabled().map(|time| time / 2), next_ns: 0 }
+        Self {
+            watchdog: sd_notify::watchdog_enabled().map(|time| time / 2),
+            next_ns: 0,
+            stopping: false,
+        }
     }
 
     /// A generation serves. The parent is named, since it may have detached itself.
     pub(super) fn ready(&self, status: &str) {
+        if self.stopping {
+            return;
+        }
         let pid = NotifyState::MainPid(std::process::id());
-        tell(&[NotifyState::Ready, pid, NotifyState::Status(status)]);
+        tell(&[NotifyState::Ready, pid, NotifyState::Status(&one_line(status))]);
     }
 
     /// A restart begins.
@@ -40,7 +52,8 @@ impl Service {
     }
 
     /// The server stops.
-    pub(super) fn stopping(&self, status: &str) {
+    pub(super) fn stopping(&mut self, status: &str) {
+        self.stopping = true;
         tell(&[NotifyState::Stopping, NotifyState::Status(status)]);
     }
 
@@ -55,8 +68,26 @@ impl Service {
     }
 }
 
+/// A status is one line: another would be an assignment of its own.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Sends one message, without waiting for a manager that does not read.
 fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let message: String = states.iter().map(|state| format!("{state}\n")).collect();
+    let send = || -> io::Result<()> {
+        let address = match path.as_bytes() {
+            [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
+            _ => SocketAddr::from_pathname(&path)?,
+        };
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        socket.send_to_addr(message.as_bytes(), &address)?;
+        Ok(())
+    };
+    if let Err(error) = send() {
         log_line!(DEBUG, "GB0332", "the service manager cannot be told: {error}");
     }
 }

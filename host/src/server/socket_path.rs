@@ -8,14 +8,18 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-/// Binds a non-blocking listener, mode 0600. A socket that nobody listens on is replaced.
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::sys::files;
+
+/// Whether a socket can be bound there: nothing lies there, or one that nobody listens on.
 ///
 /// # Errors
 /// One line without the path.
-pub(super) fn bind(path: &Path) -> Result<UnixListener, String> {
+pub(super) fn look(path: &Path) -> Result<(), String> {
     match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error.to_string()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.to_string()),
+        Err(_) => {}
         Ok(found) if !found.file_type().is_socket() => {
             return Err(
                 "there is something else than a socket; remove it, or let ControlSocket name \
@@ -23,13 +27,22 @@ pub(super) fn bind(path: &Path) -> Result<UnixListener, String> {
                     .to_owned(),
             );
         }
-        Ok(_) if connect(path).is_ok() => {
+        Ok(_) if is_heard(path) => {
             return Err(
                 "another program listens there; let ControlSocket name another path".to_owned()
             );
         }
-        Ok(_) => std::fs::remove_file(path).map_err(|error| error.to_string())?,
+        Ok(_) => {}
     }
+    files::may_add_to(path.parent()).map_err(|error| error.to_string())
+}
+
+/// Binds a non-blocking listener, mode 0600. A socket that nobody listens on is replaced.
+///
+/// # Errors
+/// One line without the path.
+pub(super) fn bind(path: &Path) -> Result<UnixListener, String> {
+    look(path)?;
     // Nobody may connect before the mode is right: it is bound in a directory nobody can enter, and
     // moved out of there.
     let bound = || -> io::Result<UnixListener> {
@@ -42,6 +55,18 @@ pub(super) fn bind(path: &Path) -> Result<UnixListener, String> {
         Ok(listener)
     };
     bound().map_err(|error| error.to_string())
+}
+
+/// Whether somebody listens there. Does not wait for a place in the queue.
+fn is_heard(path: &Path) -> bool {
+    let tried = short(path, |path| {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        socket.connect(&SockAddr::unix(path)?)
+    });
+    match tried {
+        Ok(()) => true,
+        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+    }
 }
 
 /// Connects.
@@ -57,6 +82,7 @@ struct Private(PathBuf);
 
 impl Drop for Private {
     fn drop(&mut self) {
+        let _ = std::fs::remove_file(self.0.join("s"));
         let _ = std::fs::remove_dir(&self.0);
     }
 }
@@ -65,6 +91,9 @@ fn private_directory(path: &Path) -> io::Result<Private> {
     use std::os::unix::fs::DirBuilderExt;
     let name = format!(".gearbox.{}", std::process::id());
     let dir = path.with_file_name(name);
+    // Of a process with the same number that was killed at this point.
+    let _ = std::fs::remove_file(dir.join("s"));
+    let _ = std::fs::remove_dir(&dir);
     DirBuilder::new().mode(0o700).create(&dir)?;
     Ok(Private(dir))
 }

@@ -6,15 +6,16 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::command::{self, Outcome, Signal};
-use super::handover::{self, Purpose, Received};
+use super::handover::{self, FileEntry, Purpose, Received};
 use super::hooks::{Point, reach};
 use super::listeners::Listener;
 use super::loaded::Loaded;
 use super::report;
 use super::serve;
 use super::show::{self, Show};
-use super::supervisor::{Inheritance, Supervisor};
+use super::supervisor::Supervisor;
 use crate::log::{self, ErrorLog};
+use crate::sys::image::Image;
 
 /// What the server was called for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +118,10 @@ pub(super) fn print(text: &str) -> Result<i32, Failed> {
 fn dispatch(invocation: &Invocation) -> Result<i32, Failed> {
     match invocation.action {
         Action::Serve => return start(invocation),
+        // A server that `-k graceful` started has that in the arguments of its later images too.
+        Action::Ask(signal) if signal.begins_a_generation() && handover::is_given() => {
+            return start(invocation);
+        }
         Action::Ask(signal) => {
             return match command::run(invocation, signal)? {
                 Outcome::Exit(status) => Ok(status),
@@ -179,21 +184,23 @@ fn rehearse(invocation: &Invocation, received: Received) -> Result<i32, Failed> 
         listeners.map_err(|error| format!("GB0320: gearbox: hand-over to the trial: {error}"))?;
     let loaded = Loaded::read(invocation)?;
     loaded.warn(invocation);
-    loaded.rehearse(listeners, given.pid_file.map(|file| file.path))?;
+    let path = |file: Option<FileEntry>| file.map(|file| file.path);
+    loaded.rehearse(listeners, path(given.pid_file), path(given.control))?;
     Ok(0)
 }
 
 fn succeed(invocation: &Invocation, received: Received) -> Result<i32, Failed> {
     reach(Point::Image);
     let signals = serve::take_over_signals()?;
-    let arguments = std::env::args_os().collect();
-    let Inheritance { mut supervisor, error_log } =
-        Supervisor::inherit(received, signals, arguments)
-            .map_err(|error| format!("GB0320: gearbox: hand-over to this process: {error}"))?;
-    reach(Point::Inherited);
-    if let Some(error_log) = error_log {
+    let Received { given, mut adoption } = received;
+    if let Some(Ok(error_log)) = given.error_log.map(|fd| adoption.take(fd)) {
         log::install(ErrorLog::adopt(error_log), log::LevelFilter::default());
     }
+    let arguments = std::env::args_os().collect();
+    let image = Image { program: given.program.clone(), arguments };
+    let mut supervisor = Supervisor::inherit(given, adoption, signals, image)
+        .map_err(|error| format!("GB0320: gearbox: hand-over to this process: {error}"))?;
+    reach(Point::Inherited);
     let begun = Loaded::read(invocation).and_then(|mut loaded| {
         loaded.take_over(invocation, &mut supervisor)?;
         reach(Point::Begin);

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,13 +13,14 @@ use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::channel::{self, Channel, Order};
+use super::channel::{self, ChildEnd, Order, ParentEnd};
 pub(super) use super::children::Exit;
 use super::children::{Children, Said};
 use super::control::{Command, Control, Heard, Reply, Wait};
 use super::generations::{Generation, Generations, held};
 use super::hooks::{Point, reach};
 use super::listeners::Listener;
+use super::load::Watch;
 use super::pid_file::PidFile;
 use super::restart::{Asked, Kind, Restart};
 use super::rows::Patience;
@@ -37,8 +38,6 @@ mod ending;
 mod pass;
 mod reopen;
 mod replies;
-
-pub(super) use pass::Inheritance;
 
 /// How long a child may take to leave when told to stop at once.
 const STOP_WAIT_NS: u64 = 5_000_000_000;
@@ -88,7 +87,7 @@ pub(super) enum SpawnError {
 #[derive(Debug)]
 pub(super) struct Birth {
     pub(super) slot: u32,
-    pub(super) channel: Channel,
+    pub(super) channel: ChildEnd,
     pub(super) parent: Pid,
 }
 
@@ -106,6 +105,7 @@ pub(super) struct Origin {
 /// What a generation begins with.
 pub(super) struct Beginning {
     pub(super) generation: Generation,
+    pub(super) load: Watch,
     pub(super) listeners: Arc<Vec<Listener>>,
     pub(super) logs: Arc<LogFiles>,
     pub(super) patience: Patience,
@@ -132,6 +132,7 @@ pub(super) struct Supervisor {
     epoll: Epoll,
     signals: SignalFd,
     happened: VecDeque<Happening>,
+    load: Watch,
     restart: Restart,
     /// What this generation's readiness does to older ones.
     kind: Kind,
@@ -143,6 +144,10 @@ pub(super) struct Supervisor {
     listeners: Arc<Vec<Listener>>,
     /// Of an older generation; kept until this one is ready.
     spare: Vec<Listener>,
+    /// Those that an older generation listened on.
+    inherited: Vec<RawFd>,
+    /// Those that were closed, this generation having been given up.
+    closed: Vec<RawFd>,
     logs: Arc<LogFiles>,
     patience: Patience,
     pid_file: Option<PidFile>,
@@ -175,6 +180,7 @@ impl Supervisor {
             epoll,
             signals,
             happened: VecDeque::new(),
+            load: Watch::default(),
             restart: Restart::starting(None),
             kind: Kind::Graceful,
             trial: None,
@@ -182,6 +188,8 @@ impl Supervisor {
             reason: String::new(),
             listeners: Arc::default(),
             spare: Vec::new(),
+            inherited: Vec::new(),
+            closed: Vec::new(),
             logs: Arc::default(),
             patience: Patience::default(),
             pid_file: None,
@@ -199,22 +207,33 @@ impl Supervisor {
     /// # Errors
     /// Out of watches.
     pub(super) fn begin(&mut self, beginning: Beginning) -> io::Result<()> {
-        let Beginning { generation, listeners, logs, patience, pid_file, control, on_ready } =
+        let Beginning { generation, load, listeners, logs, patience, pid_file, control, on_ready } =
             beginning;
         self.slots = vec![None; generation.slots as usize];
         self.generations.add(self.number, generation);
+        self.load = load;
         (self.listeners, self.logs, self.patience) = (listeners, logs, patience);
         if let Some(pid_file) = pid_file {
             self.former.0 = self.pid_file.replace(pid_file);
         }
-        if let Some(control) = control {
+        if let Some(mut control) = control {
+            if let Some(former) = &mut self.control {
+                control.take_clients(former);
+            }
             self.watch(control.listener().as_fd(), CONTROL)?;
             self.former.1 = self.control.replace(control);
+            if let Some(former) = &self.former.1 {
+                // Nobody is answered there until this generation is ready, or given up.
+                self.epoll.delete(former.listener())?;
+            }
         }
         self.on_ready = Some(on_ready);
         self.facts.generation = self.number;
         self.facts.generation_started_s = clock::unix_s();
         self.generations.tell(&self.facts);
+        if self.number > 1 {
+            self.ready_by_ns = clock::now_ns().saturating_add(READY_WAIT_NS);
+        }
         Ok(())
     }
 
@@ -236,6 +255,24 @@ impl Supervisor {
     /// Whether this generation failed and an older one goes on.
     pub(super) fn is_caretaker(&self) -> bool {
         self.restart.is_caretaker()
+    }
+
+    /// Whether the server ends.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.restart.is_stopping()
+    }
+
+    /// What became of children meanwhile: who begins anew asks for how they are.
+    pub(super) fn forget_happenings(&mut self) {
+        let is_ours = |happening: &Happening| match happening {
+            Happening::Stop | Happening::GracefulStop | Happening::Restart(_) => true,
+            Happening::Nothing
+            | Happening::Started { .. }
+            | Happening::Ready { .. }
+            | Happening::Exited { .. }
+            | Happening::Load { .. } => false,
+        };
+        self.happened.retain(is_ours);
     }
 
     fn watch(&self, fd: BorrowedFd<'_>, data: u64) -> io::Result<()> {
@@ -284,6 +321,18 @@ impl Supervisor {
         u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
     }
 
+    /// The watch for busy and idle children.
+    pub(super) fn watch_load(&mut self) -> &mut Watch {
+        &mut self.load
+    }
+
+    /// Tells the MPM, once.
+    pub(super) fn tell(&mut self, happening: Happening) {
+        if self.happened.back() != Some(&happening) {
+            self.happened.push_back(happening);
+        }
+    }
+
     fn id_in(&self, slot: u32) -> Option<u64> {
         self.slots.get(slot as usize).copied().flatten()
     }
@@ -292,7 +341,8 @@ impl Supervisor {
     pub(super) fn state(&self, slot: u32) -> Option<State> {
         let child = self.children.get(self.id_in(slot)?)?;
         let report = self.generations.report(self.number, slot);
-        Some(State { pid: child.pid, ready: child.ready, draining: child.draining, report })
+        let draining = child.draining || child.stopped_accepting;
+        Some(State { pid: child.pid, ready: child.ready, draining, report })
     }
 
     /// Asks the child in a slot to finish what it holds. `false`: nobody there.
@@ -347,8 +397,10 @@ impl Supervisor {
         self.children.kill_overdue(now_ns, |child| {
             generations.view(child.generation, child.slot).iter().flat_map(held).collect()
         });
-        if let Some(trial) = self.trial.as_mut().filter(|trial| trial.until_ns <= now_ns) {
-            trial.end(true);
+        if let Some(trial) = self.trial.take_if(|trial| trial.until_ns <= now_ns) {
+            // Not waited for any longer: it may be in a wait that even SIGKILL does not end.
+            let reason = trial.give_up();
+            self.refuse(&reason);
         }
         if self.ready_by_ns <= now_ns {
             let wait = READY_WAIT_NS / 1_000_000_000;
@@ -356,14 +408,16 @@ impl Supervisor {
             // Brings the MPM's `run` back.
             self.happened.push_back(Happening::Stop);
         }
-        if self.reopening.as_ref().is_some_and(|reopening| reopening.until_ns <= now_ns) {
-            self.end_reopening();
+        self.go_on_reopening(now_ns);
+        if self.load.again_ns <= now_ns {
+            self.end_silence(now_ns);
         }
         [
             self.children.next_kill_ns(),
+            self.load.again_ns,
             self.ready_by_ns,
             self.trial.as_ref().map_or(NEVER, |trial| trial.until_ns),
-            self.reopening.as_ref().map_or(NEVER, |reopening| reopening.until_ns),
+            self.reopening.as_ref().map_or(NEVER, |reopening| reopening.next_ns),
             self.service.keep_alive(now_ns).unwrap_or(NEVER),
         ]
         .into_iter()
@@ -380,21 +434,21 @@ impl Supervisor {
                 }
                 if is_ours {
                     self.happened.push_back(Happening::Ready { slot, pid });
+                    self.heard_bell();
                 }
             }
-            Said::Load if is_ours => {
-                let load = Happening::Load { slot, pid };
-                if self.happened.back() != Some(&load) {
-                    self.happened.push_back(load);
-                }
+            Said::Load | Said::Stopping if self.restart.waits_for_exits() => {
+                self.happened.push_back(Happening::Nothing);
             }
+            Said::Load if is_ours => self.heard_bell(),
+            Said::Stopping if is_ours => self.tell(Happening::Load { slot, pid }),
             Said::Reopened => self.reopened(),
             Said::Closed => {
                 if let Some(channel) = child.channel.take() {
                     let _ = self.epoll.delete(channel.as_fd());
                 }
             }
-            Said::Load | Said::Nothing => {}
+            Said::Load | Said::Stopping | Said::Nothing => {}
         }
     }
 
@@ -440,6 +494,13 @@ impl Supervisor {
         }
     }
 
+    /// Generations without children are of no use any more.
+    fn forget_generations(&mut self) {
+        let (number, children) = (self.number, &self.children);
+        self.generations
+            .retain(|n| n == number || children.iter().any(|(_, child)| child.generation == n));
+    }
+
     fn ended(&mut self, pid: Pid, exit: Exit) {
         if let Some(trial) = self.trial.take_if(|trial| trial.is(pid)) {
             return self.trial_ended(trial, exit);
@@ -447,7 +508,8 @@ impl Supervisor {
         let Some((_, child)) = self.children.bury(pid) else { return };
         let (generation, slot) = (child.generation, child.slot);
         let is_ours = generation == self.number;
-        log_exit(pid, exit, child.draining, is_ours);
+        let ends_us = is_ours && (self.proven() || !self.has_old_children());
+        log_exit(pid, exit, child.draining, ends_us);
         self.facts.finished.add(&self.generations.clear(generation, slot));
         *match exit {
             Exit::Code(0) => &mut self.facts.exits_ordered,
@@ -464,11 +526,10 @@ impl Supervisor {
                 *place = None;
             }
             self.happened.push_back(Happening::Exited { slot, pid, exit });
+            self.heard_bell();
             return;
         }
-        let (number, children) = (self.number, &self.children);
-        self.generations
-            .retain(|n| n == number || children.iter().any(|(_, child)| child.generation == n));
+        self.forget_generations();
         if self.restart.waits_for_exits() {
             // Whoever waits for the last one looks again.
             self.happened.push_back(Happening::Nothing);
@@ -487,9 +548,9 @@ fn timeout(until_ns: u64, now_ns: u64) -> EpollTimeout {
     millis.unwrap_or(EpollTimeout::MAX)
 }
 
-fn log_exit(pid: Pid, exit: Exit, asked: bool, is_ours: bool) {
+fn log_exit(pid: Pid, exit: Exit, asked: bool, ends_us: bool) {
     match exit {
-        Exit::Code(mpm_abi::CHILD_FATAL) if is_ours => {
+        Exit::Code(mpm_abi::CHILD_FATAL) if ends_us => {
             log_line!(
                 ALERT,
                 "AH00050",

@@ -28,7 +28,6 @@ pub(super) struct Trial {
     output: File,
     /// When it is given up.
     pub(super) until_ns: u64,
-    timed_out: bool,
 }
 
 impl Trial {
@@ -48,7 +47,7 @@ impl Trial {
         let (name, number) = memory.variable();
         let pid = image.spawn((name, &number), output.as_fd(), &inherited)?;
         let until_ns = clock::now_ns().saturating_add(TRIAL_MAX_NS);
-        Ok(Self { pid, output, until_ns, timed_out: false })
+        Ok(Self { pid, output, until_ns })
     }
 
     /// Whether this process is the trial.
@@ -56,26 +55,34 @@ impl Trial {
         self.pid == pid
     }
 
-    /// Gives it up; it is still to be waited for.
-    pub(super) fn end(&mut self, timed_out: bool) {
-        self.until_ns = u64::MAX;
-        self.timed_out = timed_out;
+    /// Ends it because it takes too long; the reason for refusing.
+    pub(super) fn give_up(self) -> String {
+        self.kill();
+        let wait = TRIAL_MAX_NS / 1_000_000_000;
+        let why = format!("the trial of the new configuration took longer than {wait} s");
+        let text = self.text();
+        with_text(why, &text)
+    }
+
+    /// Ends it. Whoever it was is collected when it has ended.
+    pub(super) fn kill(&self) {
         // It has not been waited for, so the number is still its own.
         let _ = kill(self.pid, Signal::SIGKILL);
     }
 
-    /// What it printed, when it has ended: warnings if it passed, else the reason.
-    pub(super) fn verdict(mut self, exit: Exit) -> Result<String, String> {
-        let mut text = String::new();
-        let read = self.output.rewind().and_then(|()| {
-            let mut bytes = Vec::new();
-            self.output.take(TEXT_MAX).read_to_end(&mut bytes)?;
-            text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
-            Ok(())
-        });
-        if let Err(error) = read {
-            text = format!("(what it printed cannot be read: {error})");
+    fn text(mut self) -> String {
+        let mut bytes = Vec::new();
+        let read =
+            self.output.rewind().and_then(|()| self.output.take(TEXT_MAX).read_to_end(&mut bytes));
+        match read {
+            Ok(_) => String::from_utf8_lossy(&bytes).trim_end().to_owned(),
+            Err(error) => format!("(what it printed cannot be read: {error})"),
         }
+    }
+
+    /// What it printed, when it has ended: warnings if it passed, else the reason.
+    pub(super) fn verdict(self, exit: Exit) -> Result<String, String> {
+        let text = self.text();
         let why = match exit {
             Exit::Code(0) => return Ok(text),
             // It has said why.
@@ -83,17 +90,15 @@ impl Trial {
             Exit::Code(code) => {
                 format!("the trial of the new configuration exited with code {code}")
             }
-            Exit::Signal(_) if self.timed_out => {
-                format!(
-                    "the trial of the new configuration took longer than {} s",
-                    TRIAL_MAX_NS / 1_000_000_000
-                )
-            }
             Exit::Signal(number) => {
                 let name = Signal::try_from(number).map_or("unknown", Signal::as_str);
                 format!("the trial of the new configuration was ended by signal {name} ({number})")
             }
         };
-        Err(if text.is_empty() { why } else { format!("{why}\n{text}") })
+        Err(with_text(why, &text))
     }
+}
+
+fn with_text(why: String, text: &str) -> String {
+    if text.is_empty() { why } else { format!("{why}\n{text}") }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Returned {
     /// What its poll answered.
     pub(crate) status: Status,
     /// See [`mpm_sdk::Poll`].
+    pub(crate) phase: u32,
+    /// See [`mpm_sdk::Poll`].
     pub(crate) interest: u32,
     /// See [`mpm_sdk::Poll`].
     pub(crate) deadline_ns: u64,
@@ -95,14 +97,17 @@ fn work(child: Child, queue: &Queue, remote: &Remote) {
             jobs = queue.not_empty.wait(jobs).unwrap_or_else(PoisonError::into_inner);
         };
         drop(jobs);
-        let (status, interest, deadline_ns, has_aux) = loop {
+        let (status, phase, interest, deadline_ns, has_aux) = loop {
             let poll = connection.poll(events | EV_MAY_BLOCK, child.host().now());
             if poll.status != Status::NeedsBlocking {
-                break (poll.status, poll.interest, poll.deadline_ns, !poll.aux.is_empty());
+                let has_aux = !poll.aux.is_empty();
+                break (poll.status, poll.phase, poll.interest, poll.deadline_ns, has_aux);
             }
             events = 0;
         };
         queue.busy.fetch_sub(1, Ordering::Relaxed);
-        remote.give_back(Returned { token, connection, status, interest, deadline_ns, has_aux });
+        let returned =
+            Returned { token, connection, status, phase, interest, deadline_ns, has_aux };
+        remote.give_back(returned);
     }
 }

@@ -19,10 +19,11 @@ use mpm_sdk::abi::{
 };
 use mpm_sdk::wheel::Wheel;
 use mpm_sdk::{
-    Accepted, Child, ChildEvent, Connection, Error, Listener, Readiness, Status, unwatch,
-    watch_exclusive,
+    Accepted, Child, ChildEvent, Connection, Error, Listener, Readiness, Status, descriptor_limit,
+    unwatch, watch_exclusive,
 };
 
+use crate::capacity::Capacity;
 use crate::offload::{Job, Offload, Returned};
 use crate::remote::{Inbox, Remote};
 use crate::table::{Place, Table};
@@ -31,6 +32,9 @@ use crate::table::{Place, Table};
 const EVENTS: usize = 512;
 /// Connections accepted from a listener per turn, so that those there already are not kept waiting.
 const ACCEPTS: usize = 64;
+
+/// Time between two reports that idle connections are closed.
+const SHED_TOLD_EVERY_NS: u64 = 60_000_000_000;
 
 /// Tokens of the loop's own descriptors; connections have 63 bits.
 const CONTROL: Token = Token(usize::MAX);
@@ -55,6 +59,11 @@ pub(crate) struct Reactor {
     listeners: Vec<Listener>,
     /// Listeners are not watched before this time: descriptors ran out.
     paused_until: Option<u64>,
+    capacity: Capacity,
+    /// Listeners are not watched: it takes no more connections.
+    is_full: bool,
+    /// When closing idle connections was last told.
+    shed_told_ns: Option<u64>,
     remote: Arc<Remote>,
     inbox: Inbox,
     offload: Offload,
@@ -64,11 +73,13 @@ pub(crate) struct Reactor {
     wheel: Wheel,
     now_ns: u64,
     order: Order,
+    /// It has had its share of connections (MaxConnectionsPerChild).
+    is_spent: bool,
 }
 
 impl Reactor {
     /// A loop with its threads, watching the listeners.
-    pub(crate) fn new(child: Child, slot: u32, threads: u32) -> Result<Self, Error> {
+    pub(crate) fn new(child: Child, slot: u32, threads: u32, factor: f64) -> Result<Self, Error> {
         let poll = Poll::new().map_err(|e| failed("epoll", &e))?;
         let control = child.control()?;
         poll.registry()
@@ -86,6 +97,9 @@ impl Reactor {
             thread: threads,
             listeners: child.listeners(),
             paused_until: None,
+            capacity: Capacity::new(threads, factor, descriptor_limit()),
+            is_full: false,
+            shed_told_ns: None,
             remote,
             inbox: Inbox::default(),
             offload,
@@ -94,6 +108,7 @@ impl Reactor {
             wheel: Wheel::new(now_ns),
             now_ns,
             order: Order::Serve,
+            is_spent: false,
             poll,
         };
         reactor.watch_listeners()?;
@@ -119,9 +134,13 @@ impl Reactor {
             for event in &events {
                 self.on_event(event)?;
             }
+            if self.is_spent && self.order == Order::Serve {
+                self.drain()?;
+            }
             self.on_inbox();
             self.on_time()?;
             self.run_queue();
+            self.regulate()?;
         }
         Ok(())
     }
@@ -170,14 +189,25 @@ impl Reactor {
                     self.order = Order::Stop;
                     return Ok(());
                 }
-                ChildEvent::Drain if self.order == Order::Serve => self.begin_drain()?,
-                ChildEvent::Drain => {}
+                ChildEvent::Drain => self.drain()?,
             }
         }
         Ok(())
     }
 
-    fn begin_drain(&mut self) -> Result<(), Error> {
+    /// The first order ends accepting. Every one is told to the connections: a further one may mean
+    /// that they shall wait for less.
+    fn drain(&mut self) -> Result<(), Error> {
+        if self.order == Order::Serve {
+            self.stop_accepting()?;
+        }
+        for token in self.table.tokens() {
+            self.deliver(token, EV_STOPPING);
+        }
+        Ok(())
+    }
+
+    fn stop_accepting(&mut self) -> Result<(), Error> {
         self.unwatch_listeners();
         // A connection that came last may have woken this child alone: nobody else would see it
         // before the next one comes.
@@ -189,10 +219,48 @@ impl Reactor {
         self.paused_until = None;
         self.child.stopping();
         self.report();
-        for token in self.table.tokens() {
-            self.deliver(token, EV_STOPPING);
-        }
         Ok(())
+    }
+
+    /// Takes more connections or does not, as there is room for them.
+    fn regulate(&mut self) -> Result<(), Error> {
+        if self.order != Order::Serve {
+            return Ok(());
+        }
+        let (_, idle_threads) = self.offload.load();
+        if self.capacity.must_shed(self.table.len()) {
+            self.shed();
+        }
+        let (busy, all) = (self.table.busy(), self.table.len());
+        let is_full = self.capacity.is_full(self.is_full, busy, all, idle_threads);
+        if is_full == self.is_full {
+            return Ok(());
+        }
+        self.is_full = is_full;
+        if self.paused_until.is_none() {
+            // What woke this child alone has been accepted: other children see the rest.
+            if is_full { self.unwatch_listeners() } else { self.watch_listeners()? }
+        }
+        self.report();
+        Ok(())
+    }
+
+    /// Descriptors run out: those that have waited for a request for the longest time go.
+    fn shed(&mut self) {
+        let count = (self.table.len() / 64).max(1);
+        let oldest = self.table.oldest_idle(count as usize);
+        if self.shed_told_ns.is_none_or(|told| self.now_ns >= told + SHED_TOLD_EVERY_NS) {
+            self.shed_told_ns = Some(self.now_ns);
+            log::warn!(
+                "GB0508: {} connections are as many as descriptors allow; the {} that were idle \
+                 longest are closed",
+                self.table.len(),
+                oldest.len()
+            );
+        }
+        for token in oldest {
+            self.close(token);
+        }
     }
 
     fn watch_listeners(&self) -> Result<(), Error> {
@@ -209,13 +277,23 @@ impl Reactor {
     }
 
     fn accept(&mut self, listener: Listener) -> Result<(), Error> {
-        for _ in 0..ACCEPTS {
+        // Those that are taken count only once they have sent something: no more than there is room for
+        // before there is a look at them.
+        let (_, idle_threads) = self.offload.load();
+        let room = self.capacity.room(self.table.busy(), idle_threads) as usize;
+        for _ in 0..ACCEPTS.min(room.max(1)) {
             // An event of this batch may have begun a drain or a pause.
             if self.order != Order::Serve || self.paused_until.is_some() {
                 return Ok(());
             }
             match self.child.accept(listener.index, false)? {
-                Readiness::Accepted(accepted) => self.take_in(accepted),
+                Readiness::Accepted(accepted) => {
+                    self.take_in(accepted);
+                    if self.child.requests_left() == 0 {
+                        self.is_spent = true;
+                        return Ok(());
+                    }
+                }
                 Readiness::Nothing => return Ok(()),
                 Readiness::PauseUntil(until) => {
                     self.unwatch_listeners();
@@ -258,7 +336,7 @@ impl Reactor {
 
     fn report(&self) {
         let (busy, idle) = self.offload.load();
-        let accepting = self.order == Order::Serve && self.paused_until.is_none();
+        let accepting = self.order == Order::Serve && self.paused_until.is_none() && !self.is_full;
         self.child.report(idle, busy, self.table.len(), accepting);
     }
 
@@ -284,8 +362,9 @@ impl Reactor {
         let events = std::mem::take(&mut entry.events);
         let Place::Here(connection) = &mut entry.place else { return };
         let poll = connection.poll(events, now_ns);
-        let (status, has_aux) = (poll.status, !poll.aux.is_empty());
+        let (status, phase, has_aux) = (poll.status, poll.phase, !poll.aux.is_empty());
         (entry.interest, entry.deadline_ns) = (poll.interest, poll.deadline_ns);
+        self.table.set_phase(token, phase, now_ns);
         self.go_on(token, status, has_aux);
     }
 
@@ -360,12 +439,14 @@ impl Reactor {
 
     /// A connection is back from a thread that may block.
     fn come_back(&mut self, returned: Returned) {
-        let Returned { token, connection, status, interest, deadline_ns, has_aux } = returned;
+        let Returned { token, connection, status, phase, interest, deadline_ns, has_aux } =
+            returned;
         self.report();
         let Some(entry) = self.table.get(token) else { return };
         entry.place = Place::Here(connection);
         (entry.interest, entry.deadline_ns) = (interest, deadline_ns);
         let missed = entry.events != 0;
+        self.table.set_phase(token, phase, self.now_ns);
         match status {
             // What happened meanwhile may be what it waits for.
             Status::Pending if missed => self.poll_connection(token),
@@ -376,7 +457,9 @@ impl Reactor {
     fn on_time(&mut self) -> Result<(), Error> {
         if self.paused_until.is_some_and(|until| until <= self.now_ns) {
             self.paused_until = None;
-            self.watch_listeners()?;
+            if !self.is_full {
+                self.watch_listeners()?;
+            }
             self.report();
         }
         let (table, now_ns) = (&mut self.table, self.now_ns);

@@ -1,7 +1,7 @@
 //! The connections of a loop, found by tokens that tell a slot's occupants apart.
 
 use mpm_sdk::Connection;
-use mpm_sdk::abi::NEVER;
+use mpm_sdk::abi::{NEVER, PHASE_IDLE_KEEPALIVE, PHASE_LINGER};
 
 /// Where a connection is.
 pub(crate) enum Place {
@@ -27,6 +27,10 @@ pub(crate) struct Entry {
     pub(crate) deadline_ns: u64,
     /// When its entry in the timer wheel fires; [`NEVER`] = it has none.
     pub(crate) timer_ns: u64,
+    /// It holds a request, a buffer or a thread.
+    holds: bool,
+    /// Since when it waits for a request; [`NEVER`] = it does not.
+    idle_ns: u64,
 }
 
 /// All connections of a loop.
@@ -35,12 +39,45 @@ pub(crate) struct Table {
     entries: Vec<Entry>,
     free: Option<u32>,
     len: u32,
+    /// Connections that hold something.
+    busy: u32,
 }
 
 impl Table {
     /// Connections.
     pub(crate) fn len(&self) -> u32 {
         self.len
+    }
+
+    /// Connections that hold a request, a buffer or a thread.
+    pub(crate) fn busy(&self) -> u32 {
+        self.busy
+    }
+
+    /// A connection has said in which phase it is.
+    pub(crate) fn set_phase(&mut self, token: u64, phase: u32, now_ns: u64) {
+        let Some(entry) = self.get(token) else { return };
+        let is_idle = phase == PHASE_IDLE_KEEPALIVE;
+        let holds = !is_idle && phase != PHASE_LINGER;
+        let before = std::mem::replace(&mut entry.holds, holds);
+        entry.idle_ns = if is_idle { now_ns } else { NEVER };
+        self.busy = self.busy + u32::from(holds) - u32::from(before);
+    }
+
+    /// So many of those that have waited for a request for the longest time.
+    pub(crate) fn oldest_idle(&self, count: usize) -> Vec<u64> {
+        let mut idle: Vec<(u64, u64)> = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(_, e)| matches!(e.place, Place::Here(_)) && e.idle_ns != NEVER)
+            .map(|(index, entry)| (entry.idle_ns, token(index as u32, entry.generation)))
+            .collect();
+        let count = count.min(idle.len());
+        if count > 0 {
+            idle.select_nth_unstable(count - 1);
+        }
+        idle.into_iter().take(count).map(|(_, token)| token).collect()
     }
 
     /// The token the next connection gets.
@@ -63,7 +100,17 @@ impl Table {
             let (events, interest) = (0, 0);
             let (deadline_ns, timer_ns) = (NEVER, NEVER);
             let generation = 0;
-            self.entries.push(Entry { place, generation, events, interest, deadline_ns, timer_ns });
+            let (holds, idle_ns) = (false, NEVER);
+            self.entries.push(Entry {
+                place,
+                generation,
+                events,
+                interest,
+                deadline_ns,
+                timer_ns,
+                holds,
+                idle_ns,
+            });
             return;
         };
         if let Some(entry) = self.entries.get_mut(index as usize) {
@@ -75,6 +122,7 @@ impl Table {
             entry.interest = 0;
             entry.deadline_ns = NEVER;
             entry.timer_ns = NEVER;
+            entry.idle_ns = NEVER;
         }
     }
 
@@ -91,10 +139,12 @@ impl Table {
         let free = self.free;
         let Some(entry) = self.get(token) else { return };
         entry.place = Place::Free(free);
+        let held = std::mem::replace(&mut entry.holds, false);
         // 31 bits: the highest tokens are the loop's own.
         entry.generation = (entry.generation + 1) & (u32::MAX >> 1);
         self.free = Some(token as u32);
         self.len -= 1;
+        self.busy -= u32::from(held);
     }
 
     /// Tokens of all connections.

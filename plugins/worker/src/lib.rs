@@ -1,19 +1,21 @@
 //! mpm_worker: a thread per connection, in several processes.
 //!
-//! The parent keeps `StartServers` children of `ThreadsPerChild` threads. Every thread accepts a
-//! connection itself, serves it to its end, and accepts the next: what cannot be served stays in the
-//! kernel's queue, where another process may take it.
+//! The parent starts `StartServers` children and keeps between `MinSpareThreads` and `MaxSpareThreads`
+//! threads idle. Each child has `ThreadsPerChild` threads; each of these accepts a connection itself,
+//! serves it to its end, and accepts the next: what cannot be served stays in the kernel's queue, where
+//! another process may take it.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use mpm_sdk::abi::version::{
     CAP_ACCEPT, CAP_CHILDREN, CAP_DRIVE_BLOCKING, CAP_THREADS, FLAG_BLOCKING_ONLY, FLAG_FORKS,
     FLAG_GRACEFUL, FLAG_POSIX, FLAG_THREADS,
 };
-use mpm_sdk::abi::{CHILD_OK, CHILD_SICK};
+use mpm_sdk::abi::{CHILD_OK, CHILD_SICK, E_SYS};
 use mpm_sdk::blocking::{self, Gauge, Place, Until};
-use mpm_sdk::pool;
-use mpm_sdk::signal::{StopSignal, wait_readable};
+use mpm_sdk::pool::{self, Words};
+use mpm_sdk::signal::{StopSignal, wait_either};
 use mpm_sdk::threaded::{DIRECTIVES, Threaded, wait_for_either};
 use mpm_sdk::{Child, ChildEvent, DirectiveCall, Error, Host, Mpm, Parent, Plan, Thread, Why};
 
@@ -21,6 +23,15 @@ use mpm_sdk::{Child, ChildEvent, DirectiveCall, Error, Host, Mpm, Parent, Plan, 
 const THREAD_LIMIT_MAX: i64 = 20_000;
 /// Where httpd begins to number its sentences about numbers that do not fit (`AH00300`).
 const FIRST_CODE: u32 = 300;
+
+const WORDS: Words = Words {
+    min_spare: "MinSpareThreads",
+    to_increase: "StartServers, ThreadsPerChild or Min/MaxSpareThreads",
+    reached: "AH00286",
+    near: "AH00287",
+    busy: "AH00289",
+    full: "AH00288",
+};
 
 /// The MPM, with its directives as configured and then adjusted.
 struct Worker {
@@ -46,7 +57,7 @@ impl Mpm for Worker {
     }
 
     fn run(&self, parent: &mut Parent) -> Result<Why, Error> {
-        pool::run(parent, self.numbers.limits())
+        pool::run(parent, self.numbers.limits(), &WORDS)
     }
 
     fn child_main(&self, child: Child, slot: u32) -> i32 {
@@ -67,6 +78,16 @@ impl Mpm for Worker {
     }
 }
 
+/// Held by each thread. Threads end when they are told to: if one ends before, however, it tells the
+/// others, and the child leaves. With fewer threads than planned it would serve less and less.
+struct Together(Arc<StopSignal>);
+
+impl Drop for Together {
+    fn drop(&mut self) {
+        self.0.raise();
+    }
+}
+
 /// Body of a child: starts the threads, then waits for orders.
 fn serve(child: Child, slot: u32, threads: u32) -> Result<(), Error> {
     let control = child.control()?;
@@ -77,25 +98,30 @@ fn serve(child: Child, slot: u32, threads: u32) -> Result<(), Error> {
         let place = Place { slot, thread };
         let (stop, gauge) = (Arc::clone(&stop), Arc::clone(&gauge));
         pool.push(child.spawn(&format!("worker-{thread}"), 0, move || {
-            use std::os::fd::AsFd;
-            if let Err(error) = blocking::serve(child, place, Until::Raised(stop.as_fd()), &gauge) {
+            let together = Together(stop);
+            let until = Until::Raised(&together.0);
+            if let Err(error) = blocking::serve(child, place, until, &gauge) {
                 log::error!("thread {thread} of slot {slot} ends: {error}");
             }
         })?);
     }
     child.ready();
-    loop {
-        wait_readable(control)?;
+    let is_sick = loop {
+        if wait_either(stop.as_fd(), control)? {
+            // Or the child has had its share of connections.
+            break child.requests_left() > 0;
+        }
         match child.control_next() {
             None => {}
             // The host ends the process, and with it what the threads hold.
             Some(ChildEvent::Stop) => return Ok(()),
-            Some(ChildEvent::Drain) => break,
+            Some(ChildEvent::Drain) => break false,
         }
-    }
+    };
     stop.raise();
     gauge.stop_accepting();
-    drain(child, pool)
+    drain(child, pool)?;
+    if is_sick { Err(Error::new(E_SYS, "a thread ended")) } else { Ok(()) }
 }
 
 /// Lets the threads finish what they hold; an order to stop ends that.
@@ -107,7 +133,6 @@ fn drain(child: Child, pool: Vec<Thread>) -> Result<(), Error> {
         pool.into_iter().for_each(Thread::join);
         all.raise();
     })?;
-    use std::os::fd::AsFd;
     if wait_for_either(done.as_fd(), child)? {
         joiner.join();
     }

@@ -132,23 +132,13 @@ impl Child {
 
     /// The listening sockets.
     pub fn listeners(&self) -> Vec<Listener> {
-        let count = call!(&self.host, listener_count).unwrap_or(0);
-        (0..count).filter_map(|index| self.listener(index)).collect()
+        self.host.listeners()
     }
 
-    fn listener(&self, index: u32) -> Option<Listener> {
-        let mut out = mpm_abi::Listener {
-            struct_size: size_of::<mpm_abi::Listener>() as u32,
-            bucket: 0,
-            fd: -1,
-            addr_len: 0,
-            protocol_len: 0,
-            protocol: [0; 16],
-            addr: [0; ADDR_LEN],
-        };
-        let status = call!(&self.host, listener_get, index, &raw mut out)?;
-        let fd = RawFd::try_from(out.fd).ok()?;
-        (status == OK).then_some(Listener { index, fd })
+    /// How many connections this child may still take (MaxConnectionsPerChild); at 0 it shall finish
+    /// what it holds and leave. A host that does not count never says 0.
+    pub fn requests_left(&self) -> u64 {
+        call!(&self.host, requests_left).unwrap_or(mpm_abi::NEVER)
     }
 
     /// Accepts one connection from a listener without waiting. `blocking`: the descriptor is for

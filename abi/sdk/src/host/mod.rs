@@ -7,6 +7,7 @@ mod parent;
 mod thread;
 
 use std::ffi::c_char;
+use std::os::fd::RawFd;
 
 use mpm_abi::{E_UNSUPPORTED, EVENT_NONE, Event, HostApi, NEVER, OK, Str};
 
@@ -83,6 +84,41 @@ impl Host {
     /// Monotonic nanoseconds.
     pub fn now(&self) -> u64 {
         call!(self, now).unwrap_or(0)
+    }
+
+    /// A number of the server's configuration (`CONFIG_…`; times in nanoseconds); `None` for a key
+    /// that the host does not know. From `config_check` on.
+    pub fn config_int(&self, key: u32) -> Option<i64> {
+        let text = Str { ptr: std::ptr::null(), len: 0 };
+        let mut out = mpm_abi::ConfigValue {
+            struct_size: size_of::<mpm_abi::ConfigValue>() as u32,
+            kind: mpm_abi::VALUE_TEXT,
+            value: 0,
+            text,
+        };
+        let status = call!(self, config_get, key, &raw mut out)?;
+        (status == OK && out.kind == mpm_abi::VALUE_INT).then_some(out.value)
+    }
+
+    /// The listening sockets; from `prepare` on.
+    pub fn listeners(&self) -> Vec<Listener> {
+        let count = call!(self, listener_count).unwrap_or(0);
+        (0..count).filter_map(|index| self.listener(index)).collect()
+    }
+
+    fn listener(&self, index: u32) -> Option<Listener> {
+        let mut out = mpm_abi::Listener {
+            struct_size: size_of::<mpm_abi::Listener>() as u32,
+            bucket: 0,
+            fd: -1,
+            addr_len: 0,
+            protocol_len: 0,
+            protocol: [0; 16],
+            addr: [0; mpm_abi::ADDR_LEN],
+        };
+        let status = call!(self, listener_get, index, &raw mut out)?;
+        let fd = RawFd::try_from(out.fd).ok()?;
+        (status == OK).then_some(Listener { index, fd })
     }
 
     pub(crate) fn status(&self, what: &str, status: Option<i32>) -> Result<(), Error> {

@@ -52,7 +52,8 @@ pub enum ParentEvent {
         /// How it ended.
         exit: Exit,
     },
-    /// A child's idle count crossed a mark, or it began or ceased to accept.
+    /// The idle threads of all children together crossed a mark of the plan, or a child will accept no
+    /// more.
     Load {
         /// Its slot.
         slot: u32,
@@ -115,6 +116,16 @@ impl Parent {
     pub fn drain(&mut self, slot: u32, deadline_ns: u64) -> Result<(), Error> {
         let status = call!(&self.host, child_drain, slot, deadline_ns);
         self.host.status("child_drain", status)
+    }
+
+    /// When force is used on a child that is drained now: GracefulRestartTimeout, as for every child
+    /// that finishes what it holds.
+    pub fn drain_deadline(&self, now_ns: u64) -> u64 {
+        let timeout = self.host.config_int(mpm_abi::CONFIG_GRACEFUL_RESTART_TIMEOUT);
+        match timeout.and_then(|timeout| u64::try_from(timeout).ok()) {
+            None | Some(0) => NEVER,
+            Some(timeout) => now_ns.saturating_add(timeout),
+        }
     }
 
     /// Tells the child in `slot` to leave at once.

@@ -10,9 +10,23 @@ fn unknown_directives() {
          \x20   2 | Listne 8080\n\
          \x20     | ^^^^^^ did you mean 'Listen'?\n"
     );
-    let without_hint = report("ProxyPass / x\n");
-    assert!(without_hint.ends_with("\n      | ^^^^^^^^^\n"), "{without_hint}");
+    let without_hint = report("Nonsense / x\n");
+    assert!(without_hint.ends_with("\n      | ^^^^^^^^\n"), "{without_hint}");
 }
+
+#[test]
+fn directives_of_httpd() {
+    for (name, sentence) in [
+        ("ProxyPass", "ProxyPass is not supported yet"),
+        ("errordocument", "errordocument is not supported yet"),
+    ] {
+        assert_eq!(sentences(&format!("{name} / x")), [sentence]);
+    }
+    let lacking = "LoadModule mpm_event_module x\nMinSpareThreads 5";
+    assert_eq!(sentences(lacking), ["MinSpareThreads is not supported yet by mpm_event_module"]);
+}
+
+const HT: &str = "names that begin with .ht are never served; a section that says so can go";
 
 #[test]
 fn hints() {
@@ -34,6 +48,12 @@ fn hints() {
              loaded",
         ),
         ("MinSpareServers 5", "defined by mpm_prefork_module, not by what is loaded"),
+        (
+            "LoadModule mpm_mine_module x\nMine 1",
+            "perhaps one of mpm_mine_module, which could not be loaded",
+        ),
+        ("<Files \".ht*\">\nRequire all denied\n</Files>", HT),
+        ("<FilesMatch \"^\\.ht\">\n</FilesMatch>", HT),
         ("EventTestHok x", ""),
         ("LoadModule mpm_event_module x\nThreadPerChild 1", "did you mean 'ThreadsPerChild'?"),
         // A hidden directive is known, and not given away.
@@ -45,6 +65,9 @@ fn hints() {
 
 #[test]
 fn what_follows_from_a_failed_load_is_not_reported() {
+    // Whose directives they are is not known, where the name of the module is a slip.
+    let slip = "StartServers 5\nMinSpareServers 5\nLoadModule mpm_evnt_module e.so";
+    assert_eq!(sentences(slip), ["Cannot load e.so into server: no such file"]);
     let text = "StartServers 5\nMinSpareServers 5\nLoadModule mpm_worker_module w.so\nNonsense";
     let found = sentences(text);
     assert_eq!(found.len(), 3, "{found:?}");

@@ -22,6 +22,15 @@ pub enum FileFault {
         /// The one that may have been meant.
         meant: Option<String>,
     },
+    /// There is no such file wherever a relative path may begin.
+    Nowhere {
+        /// Where it was looked for.
+        directories: Vec<PathBuf>,
+        /// Modules in these.
+        held: Vec<String>,
+        /// The one that may have been meant.
+        meant: Option<String>,
+    },
     /// There is not even such a directory.
     MissingDirectory(PathBuf),
     /// It is a directory.
@@ -55,18 +64,14 @@ impl fmt::Display for FileFault {
                 f.write_str("the path holds a $, for which the system's loader puts in other text")
             }
             Self::Missing { beside, meant } => {
-                f.write_str("there is no such file")?;
-                if let Some(meant) = meant {
-                    write!(f, " (did you mean {meant}?)")?;
-                }
-                let shown = beside.get(..LISTED_MAX).unwrap_or(beside).join(", ");
-                match beside.len() {
-                    0 => f.write_str("; its directory holds no mod_mpm_*.so"),
-                    n if n > LISTED_MAX => {
-                        write!(f, "; its directory holds {shown} and {} more", n - LISTED_MAX)
-                    }
-                    _ => write!(f, "; its directory holds {shown}"),
-                }
+                write!(f, "there is no such file{}", DidYouMean(meant))?;
+                write!(f, "; its directory holds {}", Held(beside))
+            }
+            Self::Nowhere { directories, held, meant } => {
+                let places: Vec<_> = directories.iter().map(|d| d.display().to_string()).collect();
+                let places = places.join(" nor in ");
+                write!(f, "there is no such file{}, neither in {places}", DidYouMean(meant))?;
+                write!(f, "; these hold {}", Held(held))
             }
             Self::MissingDirectory(directory) => {
                 write!(f, "there is no directory {}", directory.display())
@@ -95,6 +100,32 @@ impl fmt::Display for FileFault {
             Self::Changed => {
                 f.write_str("the file was changed or replaced while it was loaded; try again")
             }
+        }
+    }
+}
+
+/// ` (did you mean …?)`, or nothing.
+struct DidYouMean<'a>(&'a Option<String>);
+
+impl fmt::Display for DidYouMean<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(meant) => write!(f, " (did you mean {meant}?)"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The modules in a directory, some of them if they are many.
+struct Held<'a>(&'a [String]);
+
+impl fmt::Display for Held<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.get(..LISTED_MAX).unwrap_or(self.0).join(", ");
+        match self.0.len() {
+            0 => f.write_str("no mod_mpm_*.so"),
+            n if n > LISTED_MAX => write!(f, "{shown} and {} more", n - LISTED_MAX),
+            _ => f.write_str(&shown),
         }
     }
 }

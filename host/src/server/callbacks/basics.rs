@@ -1,6 +1,7 @@
 //! Logging, time, memory, configuration values.
 
 use std::ffi::{c_char, c_void};
+use std::time::Duration;
 
 use mpm_abi::host::{LOG_HOST_MISBEHAVES, LOG_MPM_MISBEHAVES};
 use mpm_abi::{ConfigValue, E_PANIC, E_STATE, E_UNSUPPORTED, Host, Str};
@@ -89,6 +90,7 @@ pub(super) unsafe extern "C" fn config_get(
         };
         let none = Str { ptr: std::ptr::null(), len: 0 };
         let int = |n: u128| (mpm_abi::VALUE_INT, i64::try_from(n).unwrap_or(i64::MAX), none);
+        let limit = |time: Option<Duration>| int(time.map_or(0, |time| time.as_nanos()));
         let (kind, value, text) = match key {
             mpm_abi::CONFIG_SERVER_ROOT => text(&values.server_root),
             mpm_abi::CONFIG_PID_FILE => {
@@ -97,6 +99,14 @@ pub(super) unsafe extern "C" fn config_get(
             mpm_abi::CONFIG_TIMEOUT => int(values.timeout.as_nanos()),
             mpm_abi::CONFIG_KEEP_ALIVE_TIMEOUT => int(values.keep_alive_timeout.as_nanos()),
             mpm_abi::CONFIG_ONE_PROCESS => int(u128::from(values.one_process)),
+            mpm_abi::CONFIG_GRACEFUL_RESTART_TIMEOUT => limit(values.patience.restart),
+            mpm_abi::CONFIG_GRACEFUL_SHUTDOWN_TIMEOUT => limit(values.patience.shutdown),
+            mpm_abi::CONFIG_MAX_CONNECTIONS_PER_CHILD => match values.connections_per_child {
+                u64::MAX => int(0),
+                n => int(n.into()),
+            },
+            mpm_abi::CONFIG_THREAD_STACK_SIZE => int(values.thread_stack_size.into()),
+            mpm_abi::CONFIG_LISTEN_BACKLOG => int(values.listen_backlog.unsigned_abs().into()),
             _ => return E_UNSUPPORTED,
         };
         // SAFETY: the MPM's out-struct.

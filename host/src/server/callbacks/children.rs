@@ -1,6 +1,6 @@
 //! Children: made and told by the parent, reporting from within.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mpm_abi::{
@@ -216,7 +216,7 @@ pub(super) unsafe extern "C" fn reap(host: *mut Host, timeout_ns: u64, event: *m
 
 pub(super) unsafe extern "C" fn control_fd(host: *mut Host) -> Fd {
     let body = |context: &Context| {
-        context.child.get().map_or(-1, |child| child.control().as_fd().as_raw_fd() as Fd)
+        context.child.get().map_or(-1, |child| child.control().as_raw_fd() as Fd)
     };
     // SAFETY: the MPM passes back what `create` gave it.
     unsafe { guard(host, -1, body) }

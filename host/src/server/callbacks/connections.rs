@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mpm_abi::{
     ACCEPT_BLOCKING, Accepted, Conn as RawConn, ConnInfo, E_AGAIN, E_INVAL, E_PANIC, E_STATE,
-    E_SYS, Fd, Host, Listener as RawListener, OK, PollOut,
+    E_SYS, Fd, Host, Listener as RawListener, NEVER, OK, PollOut,
 };
 
 use super::guard;
@@ -80,13 +80,17 @@ pub(super) unsafe extern "C" fn accept(
             retry_ns: 0,
             addr: [0; mpm_abi::ADDR_LEN],
         };
-        if context.child.get().is_some_and(ChildSide::has_stopped_accepting) {
+        let child = context.child.get();
+        if child.is_some_and(ChildSide::has_stopped_accepting) {
             return E_AGAIN;
         }
         let (fd, status) = match listener.accept(mode, &mut value.addr) {
             Incoming::Connection(fd, len) => {
                 value.addr_len = u32::try_from(len).unwrap_or(0);
                 value.accepted_ns = clock::now_ns();
+                if let Some(child) = child {
+                    child.count_connection();
+                }
                 (Some(fd), OK)
             }
             Incoming::Nothing => (None, E_AGAIN),
@@ -105,6 +109,16 @@ pub(super) unsafe extern "C" fn accept(
     };
     // SAFETY: the MPM passes back what `create` gave it.
     unsafe { guard(host, E_PANIC, body) }
+}
+
+pub(super) unsafe extern "C" fn requests_left(host: *mut Host) -> u64 {
+    let body = |context: &'static Context| {
+        let most = context.values.get().map_or(u64::MAX, |values| values.connections_per_child);
+        let taken = context.child.get().map_or(0, ChildSide::connections_taken);
+        if most == u64::MAX { NEVER } else { most.saturating_sub(taken) }
+    };
+    // SAFETY: the MPM passes back what `create` gave it.
+    unsafe { guard(host, NEVER, body) }
 }
 
 pub(super) unsafe extern "C" fn conn_create(
@@ -184,6 +198,7 @@ pub(super) unsafe extern "C" fn conn_poll(
             },
             interest: flag(outcome.read, mpm_abi::READ) | flag(outcome.write, mpm_abi::WRITE),
             phase: match outcome.phase {
+                _ if conn.is_asleep() => mpm_abi::PHASE_IDLE_KEEPALIVE,
                 Phase::Idle => mpm_abi::PHASE_IDLE_KEEPALIVE,
                 Phase::Reading => mpm_abi::PHASE_READING,
                 Phase::Processing => mpm_abi::PHASE_PROCESSING,

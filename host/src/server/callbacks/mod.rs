@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mpm_abi::version::{
     ABI_MAJOR, ABI_MINOR, CAP_ACCEPT, CAP_CHILDREN, CAP_DRAINS_TO_EAGAIN, CAP_DRIVE_BLOCKING,
-    CAP_SCOREBOARD, CAP_THREADS,
+    CAP_REQUESTS_LEFT, CAP_SCOREBOARD, CAP_THREADS,
 };
 use mpm_abi::{Host, HostApi};
 
@@ -28,6 +28,7 @@ pub(super) const CAPS: u64 = CAP_DRAINS_TO_EAGAIN
     | CAP_DRIVE_BLOCKING
     | CAP_CHILDREN
     | CAP_THREADS
+    | CAP_REQUESTS_LEFT
     | CAP_SCOREBOARD;
 
 /// The table every MPM is given.
@@ -74,7 +75,7 @@ pub(super) static API: HostApi = HostApi {
     drive_blocking: Some(connections::drive_blocking),
     task_poll: None,
     task_destroy: None,
-    requests_left: None,
+    requests_left: Some(connections::requests_left),
     retained_get: None,
     retained_put: None,
     assert_thread: None,
@@ -126,5 +127,35 @@ mod tests {
             assert_eq!(present, CAPS & bit != 0, "capability bit {bit:#x}");
         }
         assert_ne!(CAPS & CAP_DRAINS_TO_EAGAIN, 0);
+    }
+
+    /// The header tells which entries are not there.
+    #[test]
+    fn absent_entries_are_documented_as_such() {
+        let source = include_str!("../../../../abi/src/host.rs");
+        let table = &source[source.find("pub struct HostApi").unwrap()..];
+        let mut documented = Vec::new();
+        for entry in table.split("\n    pub ").collect::<Vec<_>>().windows(2) {
+            let text = entry[0].replace("\n    /// ", " ");
+            if text.contains("NULL in this version.") {
+                documented.push(entry[1].split(':').next().unwrap());
+            }
+        }
+        let absent = [
+            ("accept_lock", API.accept_lock.is_none()),
+            ("accept_unlock", API.accept_unlock.is_none()),
+            ("slot_set", API.slot_set.is_none()),
+            ("slot_counters", API.slot_counters.is_none()),
+            ("slot_thread_id", API.slot_thread_id.is_none()),
+            ("task_poll", API.task_poll.is_none()),
+            ("task_destroy", API.task_destroy.is_none()),
+            ("requests_left", API.requests_left.is_none()),
+            ("retained_get", API.retained_get.is_none()),
+            ("retained_put", API.retained_put.is_none()),
+            ("assert_thread", API.assert_thread.is_none()),
+        ];
+        let absent: Vec<&str> =
+            absent.into_iter().filter(|(_, is_absent)| *is_absent).map(|(name, _)| name).collect();
+        assert_eq!(documented, absent);
     }
 }

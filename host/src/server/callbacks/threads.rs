@@ -32,7 +32,7 @@ pub(super) unsafe extern "C" fn thread_spawn(
     arg: *mut c_void,
     handle: *mut u64,
 ) -> i32 {
-    let spawn = |_: &Context| {
+    let spawn = |context: &Context| {
         let Some(function) = body.0 else { return E_INVAL };
         if handle.is_null() {
             return E_INVAL;
@@ -41,6 +41,10 @@ pub(super) unsafe extern "C" fn thread_spawn(
         let name = unsafe { text(name, name_len) }.into_owned();
         // std sets up the guard page and the signal stack; a NUL would make it panic.
         let mut builder = std::thread::Builder::new().name(name.replace('\0', ""));
+        let stack = match stack {
+            0 => context.values.get().map_or(0, |values| values.thread_stack_size),
+            stack => stack,
+        };
         if let Some(stack) = usize::try_from(stack).ok().filter(|stack| *stack > 0) {
             builder = builder.stack_size(stack);
         }

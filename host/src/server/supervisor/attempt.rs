@@ -44,10 +44,13 @@ impl Supervisor {
         self.restart.refused();
         self.facts.restarts_refused += 1;
         self.generations.tell(&self.facts);
-        log_line!(ERROR, "GB0326", "restart refused, generation {} goes on: {reason}", self.number);
-        let line = reason.lines().next().unwrap_or_default();
-        self.service.ready(&format!("restart refused: {line}"));
-        self.settle(&self.failure(reason));
+        let reply = self.failure(reason);
+        let goes_on = reply.goes_on();
+        log_line!(ERROR, "GB0326", "restart refused, {goes_on}: {reason}");
+        // Where, and what; not the source line.
+        let brief = reason.lines().take(2).collect::<Vec<_>>().join(" ");
+        self.service.ready(&format!("restart refused, {goes_on}: {brief}"));
+        self.settle(&reply);
     }
 
     /// The first child of this generation can serve: older ones finish.
@@ -75,7 +78,10 @@ impl Supervisor {
             self.generations.tell(&self.facts);
             reach(Point::Ready);
         }
-        for child in self.children.iter_mut().filter(|c| c.generation != number && !c.draining) {
+        // Also those that have been draining since a restart before it, if this one is not graceful.
+        let is_graceful = self.kind == Kind::Graceful;
+        let older = self.children.iter_mut().filter(|child| child.generation != number);
+        for child in older.filter(|child| !(is_graceful && child.draining)) {
             child.order(order, deadline);
         }
         if number > 1 {
@@ -107,10 +113,16 @@ impl Supervisor {
         if let Some(pid_file) = self.former.0.take() {
             self.pid_file = Some(pid_file);
         }
-        if let Some(control) = self.former.1.take() {
+        if let Some(mut control) = self.former.1.take() {
+            if let Some(given_up) = &mut self.control {
+                control.take_clients(given_up);
+            }
+            // As it was before this generation began.
+            let _ = self.watch(control.listener().as_fd(), CONTROL);
             self.control = Some(control);
         }
         self.on_ready = None;
+        self.close_new_listeners();
         if !self.has_old_children() {
             return false;
         }
@@ -121,9 +133,8 @@ impl Supervisor {
             "restart failed: {reason}; degraded: the children of the last good generation go on \
              serving, none is replaced until a restart succeeds"
         );
-        let status = format!("degraded: {reason}");
-        self.service.ready(&status);
-        self.settle(&self.failure(&status));
+        self.service.ready(&format!("degraded: {reason}"));
+        self.settle(&self.failure(reason));
         true
     }
 

@@ -9,11 +9,17 @@ use crate::log;
 /// How long children may take until they write to the new files.
 const REOPEN_WAIT_NS: u64 = 5_000_000_000;
 
+/// How often children that have not confirmed are told again to look: a signal that comes just before a
+/// thread waits in `recv` does not end that wait.
+const NUDGE_EVERY_NS: u64 = 50_000_000;
+
 /// A reopening that children have not all confirmed.
 #[derive(Debug)]
 pub(super) struct Reopening {
     /// When they are not waited for any longer (monotonic ns).
-    pub(super) until_ns: u64,
+    until_ns: u64,
+    /// When they are told again.
+    pub(super) next_ns: u64,
     /// What went wrong, a line each.
     failures: Vec<String>,
 }
@@ -22,8 +28,12 @@ impl Supervisor {
     pub(super) fn reopen(&mut self) {
         log_line!(NOTICE, "GB0329", "opening the logs anew");
         let mut failures = Vec::new();
-        for number in self.generations.numbers() {
-            let paths: Vec<PathBuf> = self.generations.logs(number).map(Path::to_owned).collect();
+        let own = self.logs.paths().map(Path::to_owned).collect::<Vec<_>>();
+        let older = self.generations.numbers().into_iter().filter(|number| *number != self.number);
+        let older = older
+            .map(|number| (number, self.generations.logs(number).map(Path::to_owned).collect()));
+        let all: Vec<(u32, Vec<PathBuf>)> = older.chain([(self.number, own)]).collect();
+        for (number, paths) in all {
             for (log, path) in paths.iter().enumerate() {
                 if let Err(error) = self.reopen_one(number, log, path) {
                     let path = path.display();
@@ -34,16 +44,27 @@ impl Supervisor {
             }
         }
         for child in self.children.iter_mut() {
-            let told = child.channel.as_ref().map(Channel::reopened);
+            let told = child.channel.as_ref().map(ParentEnd::reopened);
             child.reopening = matches!(told, Some(Ok(())));
-            if child.reopening && !child.draining {
-                // Wakes a thread that waits in `recv`, which looks at the channel then.
-                child.nudge();
-            }
         }
-        let until_ns = clock::now_ns().saturating_add(REOPEN_WAIT_NS);
-        self.reopening = Some(Reopening { until_ns, failures });
+        let now_ns = clock::now_ns();
+        let until_ns = now_ns.saturating_add(REOPEN_WAIT_NS);
+        self.reopening = Some(Reopening { until_ns, next_ns: now_ns, failures });
+        self.go_on_reopening(now_ns);
         self.reopened();
+    }
+
+    /// Wakes threads that wait in `recv`, which look at the channel then; waits no longer when it is
+    /// time.
+    pub(super) fn go_on_reopening(&mut self, now_ns: u64) {
+        let Some(reopening) = self.reopening.as_mut().filter(|r| r.next_ns <= now_ns) else {
+            return;
+        };
+        if reopening.until_ns <= now_ns {
+            return self.end_reopening();
+        }
+        reopening.next_ns = now_ns.saturating_add(NUDGE_EVERY_NS);
+        self.children.iter().filter(|(_, child)| child.reopening).for_each(|(_, c)| c.nudge());
     }
 
     fn reopen_one(&self, generation: u32, log: usize, path: &Path) -> io::Result<()> {

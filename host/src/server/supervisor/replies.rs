@@ -32,7 +32,7 @@ impl Supervisor {
             }
             Command::GracefulStop => {
                 log_line!(NOTICE, "GB0327", "asked to stop gracefully, shutting down");
-                self.answer(id, &self.success(""));
+                self.wait(id, Wait::Freed);
                 self.end(Happening::GracefulStop);
             }
             Command::Graceful => {
@@ -95,6 +95,13 @@ impl Supervisor {
         }
     }
 
+    /// The generation that serves: a caretaker's is an older one.
+    pub(super) fn serving(&self) -> u32 {
+        let older = self.children.iter().filter(|(_, child)| child.generation != self.number);
+        let older = older.filter(|(_, child)| !child.draining).map(|(_, child)| child.generation);
+        older.max().filter(|_| self.is_caretaker()).unwrap_or(self.number)
+    }
+
     pub(super) fn success(&self, text: &str) -> Reply {
         Reply { ok: true, ..self.failure(text) }
     }
@@ -104,8 +111,9 @@ impl Supervisor {
             ok: false,
             text: text.to_owned(),
             pid: Pid::this().as_raw(),
-            generation: self.number,
-            mpm: self.generations.mpm(self.number).to_owned(),
+            generation: self.serving(),
+            mpm: self.generations.mpm(self.serving()).to_owned(),
+            degraded: self.is_caretaker(),
             status: None,
         }
     }
@@ -130,7 +138,7 @@ impl Supervisor {
         Status {
             state: self.restart.name().to_owned(),
             reason: self.reason.clone(),
-            listeners: self.listeners.iter().map(|l| l.address().to_string()).collect(),
+            listeners: self.open_listeners().map(|l| l.address().to_string()).collect(),
             children: self.children.iter().map(|(_, c)| child(c)).collect(),
         }
     }

@@ -3,10 +3,12 @@
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
+use nix::unistd::AccessFlags;
 
 /// `RESOLVE_CACHED` of `openat2(2)` (Linux 5.12): fail with EAGAIN rather than wait for a disk.
 const RESOLVE_CACHED: ResolveFlag = ResolveFlag::from_bits_retain(0x20);
@@ -234,6 +236,16 @@ pub fn replace(number: RawFd, file: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: takes no pointers. The number stays its owner's; only what it leads to changes.
     let result = unsafe { libc::dup3(file.as_raw_fd(), number, flags) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Whether this process may make files in a directory; `None` is the working directory.
+///
+/// # Errors
+/// It may not, or there is no such directory.
+pub fn may_add_to(directory: Option<&Path>) -> io::Result<()> {
+    let directory = directory.filter(|path| !path.as_os_str().is_empty());
+    let wanted = AccessFlags::W_OK | AccessFlags::X_OK;
+    Ok(nix::unistd::access(directory.unwrap_or(Path::new(".")), wanted)?)
 }
 
 #[cfg(test)]

@@ -81,6 +81,28 @@ pub fn die_with_parent(expected: Pid) -> io::Result<()> {
     if nix::unistd::getppid() == expected { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
+/// Lets a crash leave a core in `directory`, also after [`drop_privileges`], which forbids that.
+///
+/// # Errors
+/// This account may not enter it.
+pub fn leave_cores_in(directory: &std::path::Path) -> io::Result<()> {
+    std::env::set_current_dir(directory)?;
+    Ok(nix::sys::prctl::set_dumpable(true)?)
+}
+
+/// How many bytes of free memory this process keeps at the end of its heap; 0 = all.
+pub fn keep_free_memory(bytes: u64) {
+    let bytes = if bytes == 0 { i32::MAX } else { i32::try_from(bytes).unwrap_or(i32::MAX) };
+    // glibc's own; other systems decide themselves.
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes no pointers.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, bytes);
+    }
+    #[cfg(not(target_env = "gnu"))]
+    let _ = bytes;
+}
+
 /// Gives the calling thread a name (15 bytes of it are kept).
 pub fn name_thread(name: &str) {
     let short: String = name.replace('\0', "").bytes().take(15).map(char::from).collect();

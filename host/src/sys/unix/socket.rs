@@ -70,6 +70,33 @@ pub fn discard(fd: BorrowedFd<'_>) -> io::Result<usize> {
     Ok(nix::sys::socket::recv(fd.as_raw_fd(), &mut scratch, flags)?)
 }
 
+/// Has the kernel keep new connections for so many seconds at most until their first bytes have come;
+/// 0 = not at all.
+///
+/// # Errors
+/// What `setsockopt` answers.
+pub fn defer_accept(listener: BorrowedFd<'_>, seconds: i32) -> io::Result<()> {
+    set_int(listener, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, seconds)
+}
+
+/// Lets the kernel choose the sizes of a socket's buffers again.
+///
+/// # Errors
+/// What `setsockopt` answers: a kernel before 5.14 cannot.
+pub fn unlock_buffers(fd: BorrowedFd<'_>) -> io::Result<()> {
+    /// Of Linux (asm-generic/socket.h).
+    const SO_BUF_LOCK: i32 = 72;
+    set_int(fd, libc::SOL_SOCKET, SO_BUF_LOCK, 0)
+}
+
+fn set_int(fd: BorrowedFd<'_>, level: i32, name: i32, value: i32) -> io::Result<()> {
+    let len = size_of::<i32>() as libc::socklen_t;
+    // SAFETY: `len` bytes are readable.
+    let set =
+        unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const value).cast(), len) };
+    if set < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Reads into `buf`, waiting as long as [`set_read_timeout`] allows; 0 = end of stream.
 ///
 /// # Errors
@@ -291,14 +318,6 @@ pub fn send_with_fd(
     let parts = [IoSlice::new(message)];
     sendmsg::<()>(fd.as_raw_fd(), &parts, rights.as_slice(), flags, None)?;
     Ok(())
-}
-
-/// The first byte of what is there to be received, which stays there.
-pub fn peek(fd: BorrowedFd<'_>) -> Option<u8> {
-    let mut byte = [0];
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
-    let len = nix::sys::socket::recv(fd.as_raw_fd(), &mut byte, flags).ok()?;
-    (len == 1).then_some(byte[0])
 }
 
 /// Receives one message, and the descriptor that came with it, without waiting; 0 bytes = the other

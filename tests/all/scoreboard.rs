@@ -55,13 +55,16 @@ fn anything_may_stand_there(mpm: Mpm) {
             assert_eq!(response.status, 200, "{query}");
             assert!(response.body.is_ascii(), "{query}");
         }
+        let before = server.children();
         let shown = show(&server, &["--json"]);
         assert_eq!(shown.status, 0, "{}", shown.stderr);
         let value: Value = serde_json::from_str(&shown.stdout).expect("JSON");
         let children = value["status"]["children"].as_array().expect("a list").clone();
         let pids: Vec<i32> =
             children.iter().map(|c| c["pid"].as_i64().expect("one") as i32).collect();
-        assert_eq!(pids, server.children());
+        // The pool may start and end children meanwhile.
+        let known = [before, server.children()].concat();
+        assert!(!pids.is_empty() && pids.iter().all(|pid| known.contains(pid)), "{pids:?}");
         assert!(children.iter().all(|c| c["busy"].as_u64() <= Some(10_000)), "{children:?}");
     }
     let child = server.children()[0];

@@ -19,10 +19,11 @@ fn only_requests_of_the_killed_child_fail(mpm: Mpm) {
     let setup = Setup::new(mpm).file("a", "some text").line("MaxKeepAliveRequests 0");
     let server = setup
         .line(match mpm {
-            Mpm::Event => "StartServers 3",
+            // As many as there may be, so that the pool has nothing to add by itself.
+            Mpm::Event => "StartServers 3\nMaxRequestWorkers 75",
             Mpm::Worker => "StartServers 4\nThreadsPerChild 8\nMaxRequestWorkers 32",
             // More than one for each client: none waits for another to finish.
-            Mpm::Prefork => "StartServers 20",
+            Mpm::Prefork => "StartServers 20\nMaxRequestWorkers 20",
             Mpm::C99 => "",
         })
         .start();

@@ -104,19 +104,14 @@ fn rests_under_constant_load(mpm: Mpm) {
     let load = Load::new(server.address(), "/a", b"a").clients(10).start();
     let single = Load::new(server.address(), "/a", b"a").clients(2);
     let single = single.one_request_per_connection().start();
-    // It has come to rest when nothing has changed for longer than any step takes.
+    // However long it takes to find the right number: then it stays.
     let mut seen = (server.children(), Instant::now());
     until("the number of children rests", || {
         let now = server.children();
         if now != seen.0 {
             seen = (now, Instant::now());
         }
-        (seen.1.elapsed() > Duration::from_secs(3)).then_some(())
-    });
-    let end = Instant::now() + Duration::from_secs(8);
-    until("time passes", || {
-        assert_eq!(server.children(), seen.0);
-        (Instant::now() > end).then_some(())
+        (seen.1.elapsed() > Duration::from_secs(8)).then_some(())
     });
     load.stop().assert_clean();
     single.stop().assert_clean();

@@ -1,6 +1,7 @@
 //! Under a service manager: what the server tells it (`sd_notify(3)`), and the sockets it passes
 //! (`sd_listen_fds(3)`).
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
@@ -37,7 +38,12 @@ impl Manager {
 
     fn next(&self) -> Vec<String> {
         let mut buf = [0; 4096];
-        let len = self.socket.recv(&mut buf).expect("a message");
+        let len = loop {
+            match self.socket.recv(&mut buf) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                received => break received.expect("a message"),
+            }
+        };
         String::from_utf8_lossy(&buf[..len]).lines().map(str::to_owned).collect()
     }
 

@@ -18,7 +18,7 @@ use super::loaded::{PID_FILE, control_beside};
 use super::pid_file::{Holder, holder, is_open_in};
 use super::socket_path;
 use super::startup::{Failed, Invocation, say};
-use crate::config::{self, Input, Loaded, ModuleHost, Place};
+use crate::config::{self, Loaded, ModuleHost, Place};
 use crate::modules::builtin::Builtin;
 
 /// What `-k` asks for, besides `start`, which is what happens without it.
@@ -251,14 +251,7 @@ pub(super) struct Places {
 
 /// Where the server that a command line is about leaves them.
 pub(super) fn find(invocation: &Invocation) -> Result<Places, Failed> {
-    let input = Input {
-        file: invocation.config.clone(),
-        server_root: invocation.server_root.clone(),
-        defines: invocation.defines.clone(),
-        before: invocation.before.clone(),
-        after: invocation.after.clone(),
-    };
-    let tree = config::read(&input, &mut Unloaded::default());
+    let tree = config::read(&invocation.input(), &mut Unloaded::default());
     if tree.files().is_empty() {
         for problem in tree.problems() {
             say(&problem.render(invocation.color));

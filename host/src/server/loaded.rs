@@ -12,7 +12,7 @@ use super::mpm_rows::MpmSettings;
 use super::report;
 use super::rows::ServerSettings;
 use super::startup::{Action, Failed, Invocation, print, say};
-use crate::config::{self, Config, Input, Problem, Row, Severity, Value};
+use crate::config::{self, Config, Problem, Row, Severity, Value};
 use crate::conn;
 use crate::handlers::types::MimeTypes;
 use crate::http::rows::SiteSettings;
@@ -57,14 +57,7 @@ pub(super) struct Loaded {
 impl Loaded {
     pub(super) fn read(invocation: &Invocation) -> Result<Self, Failed> {
         let mut loader = Loader::new(callbacks::CAPS);
-        let input = Input {
-            file: invocation.config.clone(),
-            server_root: invocation.server_root.clone(),
-            defines: invocation.defines.clone(),
-            before: invocation.before.clone(),
-            after: invocation.after.clone(),
-        };
-        let tree = config::read(&input, &mut loader);
+        let tree = config::read(&invocation.input(), &mut loader);
         let directives = config::list(ROWS, tree.module_rows());
         let plugin = if tree.files().is_empty() {
             // Without a file there is nothing in which an MPM could be missing.

@@ -14,6 +14,7 @@ use super::report;
 use super::serve;
 use super::show::{self, Show};
 use super::supervisor::Supervisor;
+use crate::config::Input;
 use crate::log::{self, ErrorLog};
 use crate::sys::image::Image;
 
@@ -65,6 +66,19 @@ pub struct Invocation {
     pub foreground: bool,
     /// Colour on standard error.
     pub color: bool,
+}
+
+impl Invocation {
+    /// What there is to read.
+    pub(super) fn input(&self) -> Input {
+        Input {
+            file: self.config.clone(),
+            server_root: self.server_root.clone(),
+            defines: self.defines.clone(),
+            before: self.before.clone(),
+            after: self.after.clone(),
+        }
+    }
 }
 
 /// A start that failed: what to print, if it was not printed yet.
